@@ -1,0 +1,341 @@
+"""SQLite as a server's database: one writer thread with group commit, a few readers, nothing shared between them but the file.
+
+The writer takes the functions that wait (capped by count and by time), runs each in its own savepoint and commits them together, so that
+one fsync serves many. Results are handed out only after COMMIT. When SQLite has rolled the whole batch back (a full disk does) or COMMIT
+fails, the batch is done again, one function a transaction.
+"""
+
+import asyncio
+import contextvars
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from parlor.core.clock import Clock
+from parlor.core.db.statement import SQLITE, Statement
+from parlor.core.db.transaction import Poisoned, Result
+from parlor.core.errors import ParlorError, StorageFull, Unavailable
+
+T = TypeVar("T")
+
+BATCH_MOST = 64
+BATCH_SECONDS = 0.02
+BUSY_SECONDS = 30.0
+BUSY_PAUSE_SECONDS = 0.0005
+"""Another process (a command) may hold the write lock. SQLite's own busy handler backs off to 100 ms and starves beside a busy writer, so we ask again ourselves."""
+
+_PRAGMAS = """
+PRAGMA foreign_keys = ON;
+PRAGMA synchronous = FULL;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -16384;
+PRAGMA mmap_size = 268435456;
+PRAGMA trusted_schema = OFF;
+"""
+
+
+def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
+    """A connection with our settings. `secure_delete=FAST` from the first page on, so that erased text leaves no bytes behind."""
+    mode = "rwc" if is_writer else "ro"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=0 if is_writer else 5
+    )
+    if is_writer:
+        connection.execute("PRAGMA secure_delete = FAST").fetchall()
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA journal_size_limit = 67108864").fetchall()
+    connection.executescript(_PRAGMAS)
+    if not is_writer:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def begin_immediate(connection: sqlite3.Connection, seconds: float = BUSY_SECONDS) -> None:
+    """BEGIN IMMEDIATE, asking again while another process writes; raises `Unavailable` when that lasts longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            if time.monotonic() > deadline:
+                raise Unavailable("The database is locked by another process.", retry_after_seconds=2) from error
+            time.sleep(BUSY_PAUSE_SECONDS)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _translated(error: BaseException) -> BaseException:
+    """A driver's error in our terms where it means something to a caller."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull()
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return Unavailable("The database does not answer.", retry_after_seconds=2)
+    return error
+
+
+class SqliteTransaction:
+    is_postgres = False
+
+    __slots__ = ("_clock", "_connection", "_now", "callbacks", "failure")
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+        self.callbacks: list[Callable[[], None]] = []
+        self.failure: BaseException | None = None
+
+    def run(self, statement: Statement, /, **values: Any) -> Result:
+        compiled = statement.on(SQLITE)
+        parameters = compiled.bind(values)
+        if self.failure is not None:
+            raise Poisoned("an earlier statement of this transaction failed") from self.failure
+        try:
+            # fetchall at once: a RETURNING clause takes effect only when it has been read to its end
+            return Result(compiled.rows(self._connection.execute(compiled.sql, parameters).fetchall()))
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]], /) -> None:
+        compiled = statement.on(SQLITE)
+        parameters = [compiled.bind(row) for row in rows]
+        if self.failure is not None:
+            raise Poisoned("an earlier statement of this transaction failed") from self.failure
+        try:
+            self._connection.executemany(compiled.sql, parameters)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def now(self) -> datetime:
+        if self._now is None:
+            self._now = self._clock.now()
+        return self._now
+
+    def after_commit(self, fn: Callable[[], None], /) -> None:
+        self.callbacks.append(fn)
+
+
+class _Work:
+    """A function that waits for its transaction, and the future that waits for it."""
+
+    __slots__ = ("callbacks", "context", "error", "fn", "future", "loop", "result")
+
+    def __init__(self, fn: Callable[[Any], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.fn = fn
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.context = contextvars.copy_context()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.callbacks: Sequence[Callable[[], None]] = ()
+
+    def hand_out(self) -> None:
+        """On the loop: the callbacks of a committed function run even when nobody waits for its result any more."""
+        if self.error is None:
+            for callback in self.callbacks:
+                callback()
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class _Writer(threading.Thread):
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(name="parlor-sqlite-writer", daemon=True)
+        self._clock = clock
+        self._connection = connect(path, is_writer=True)
+        self._urgent: deque[_Work] = deque()
+        self._bulk: deque[_Work] = deque()
+        self._wake = threading.Condition()
+        self._is_closing = False
+
+    def submit(self, work: _Work, *, bulk: bool) -> None:
+        with self._wake:
+            if self._is_closing:
+                raise Unavailable("The database is closing.")
+            (self._bulk if bulk else self._urgent).append(work)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """What was submitted before is still done."""
+        with self._wake:
+            self._is_closing = True
+            self._wake.notify()
+        self.join()
+
+    def run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            self._commit_together(batch)
+            for loop in {work.loop for work in batch}:
+                _on_loop(loop, [work for work in batch if work.loop is loop])
+        self._connection.close()
+
+    def _next_batch(self) -> list[_Work] | None:
+        with self._wake:
+            while not self._urgent and not self._bulk:
+                if self._is_closing:
+                    return None
+                self._wake.wait()
+            if not self._urgent:
+                return [self._bulk.popleft()]
+            return [self._urgent.popleft()]
+
+    def _another(self, taken: int, since: float) -> _Work | None:
+        if taken >= BATCH_MOST or time.monotonic() - since > BATCH_SECONDS:
+            return None
+        with self._wake:
+            return self._urgent.popleft() if self._urgent else None
+
+    def _commit_together(self, batch: list[_Work]) -> None:
+        """Run the batch, and what arrives meanwhile, in one transaction. `batch` grows by what was taken."""
+        try:
+            begin_immediate(self._connection)
+        except BaseException as error:
+            self._fail(batch, error)
+            return
+        since = time.monotonic()
+        work: _Work | None = batch[0]
+        while work is not None:
+            self._run_in_savepoint(work)
+            if not self._connection.in_transaction:  # SQLite has rolled everything back, not only this savepoint
+                break
+            if (work := self._another(len(batch), since)) is not None:
+                batch.append(work)
+        if not self._connection.in_transaction or not self._commits():
+            for each in batch:
+                self._run_alone(each)
+
+    def _run_in_savepoint(self, work: _Work) -> None:
+        self._connection.execute("SAVEPOINT f")
+        self._run_function(work)
+        if not self._connection.in_transaction:
+            return
+        if work.error is not None:
+            self._connection.execute("ROLLBACK TO f")
+        self._connection.execute("RELEASE f")
+
+    def _run_alone(self, work: _Work) -> None:
+        try:
+            begin_immediate(self._connection)
+        except BaseException as error:
+            self._fail([work], error)
+            return
+        self._run_function(work)
+        if not self._connection.in_transaction:
+            work.error = work.error or StorageFull()
+        elif work.error is not None:
+            self._connection.execute("ROLLBACK")
+        else:
+            self._commits(work)
+
+    def _run_function(self, work: _Work) -> None:
+        work.result, work.error, work.callbacks = None, None, ()
+        tx = SqliteTransaction(self._connection, self._clock)
+        try:
+            work.result = work.context.run(work.fn, tx)
+        except BaseException as error:
+            work.error = _translated(error)
+        if tx.failure is not None and (work.error is None or isinstance(work.error, Poisoned)):
+            work.error = _translated(tx.failure)
+        work.callbacks = tx.callbacks
+
+    def _commits(self, alone: _Work | None = None) -> bool:
+        """False when COMMIT failed and everything was rolled back; then `alone` carries the error."""
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if alone is not None:
+                alone.error = _translated(error)
+            return False
+        return True
+
+    @staticmethod
+    def _fail(batch: Sequence[_Work], error: BaseException) -> None:
+        for work in batch:
+            work.error = _translated(error)
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, batch: Sequence[_Work]) -> None:
+    """One wake-up of the loop hands out the results of a whole batch."""
+
+    def hand_out() -> None:
+        for work in batch:
+            work.hand_out()
+
+    try:
+        loop.call_soon_threadsafe(hand_out)
+    except RuntimeError:  # the loop is closed: nobody waits any more, and what was committed stays committed
+        return
+
+
+class SqliteDatabase:
+    """`Database` on one SQLite file. Make it with `open_database`."""
+
+    is_postgres = False
+
+    def __init__(self, path: Path, clock: Clock, *, readers: int) -> None:
+        self.path = path
+        self._clock = clock
+        self._writer = _Writer(path, clock)
+        self._writer.start()
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="parlor-sqlite-reader")
+
+    async def write(self, fn: Callable[[Any], T], /, *, bulk: bool = False) -> T:
+        work = _Work(fn, asyncio.get_running_loop())
+        self._writer.submit(work, bulk=bulk)
+        return cast("T", await work.future)
+
+    async def read(self, fn: Callable[[Any], T], /, *, snapshot: bool = False) -> T:
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._readers, context.run, self._read, fn)
+
+    def _read(self, fn: Callable[[Any], T]) -> T:
+        connection = self._reader()
+        tx = SqliteTransaction(connection, self._clock)
+        connection.execute("BEGIN")
+        try:
+            return fn(tx)
+        except ParlorError:
+            raise
+        except BaseException as error:
+            raise _translated(tx.failure or error) from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+
+    def _reader(self) -> sqlite3.Connection:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self.path, is_writer=False)
+            self._connections.append(connection)
+        return cast("sqlite3.Connection", connection)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()

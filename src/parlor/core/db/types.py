@@ -1,0 +1,136 @@
+"""Column types that mean the same on both engines. Each gives its own converters, so that a driver can be used without SQLAlchemy's execution.
+
+`Id` is BLOB(16) / uuid, `UtcTime` integer microseconds / timestamptz, `Json` text / jsonb.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import BigInteger, Dialect, LargeBinary, Text, TypeDecorator
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+Converter = Callable[[Any], Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _OwnType(TypeDecorator[Any]):
+    """A type whose conversion is ours alone on each engine: `to_sqlite` and so on are plain functions of a value that is not None."""
+
+    cache_ok = True
+    on_sqlite: type[TypeEngine[Any]]
+    on_postgres: type[TypeEngine[Any]]
+    to_sqlite: Converter | None = None
+    from_sqlite: Converter | None = None
+    to_postgres: Converter | None = None
+    from_postgres: Converter | None = None
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return self.on_postgres() if dialect.name == "postgresql" else self.on_sqlite()
+
+    def bind_processor(self, dialect: Dialect) -> Converter | None:
+        return _unless_none(type(self).to_postgres if dialect.name == "postgresql" else type(self).to_sqlite)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
+        return _unless_none(type(self).from_postgres if dialect.name == "postgresql" else type(self).from_sqlite)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        return self
+
+
+def _unless_none(convert: Converter | None) -> Converter | None:
+    if convert is None:
+        return None
+    return lambda value: None if value is None else convert(value)
+
+
+def _id_to_bytes(value: UUID) -> bytes:
+    return value.bytes
+
+
+def _bytes_to_id(value: bytes) -> UUID:
+    return UUID(bytes=value)
+
+
+def _driver_uuid_to_id(value: UUID) -> UUID:
+    """asyncpg hands out a subclass of its own; equal, but not the type that JSON encoders know."""
+    return UUID(int=value.int)
+
+
+def _checked(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone: give an aware datetime")
+    return value
+
+
+def _time_to_microseconds(value: datetime) -> int:
+    return (_checked(value) - _EPOCH) // _MICROSECOND
+
+
+def _microseconds_to_time(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def _time_to_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _no_nul_json(value: Any) -> str:
+    r"""jsonb cannot hold \u0000; the edge refuses NUL in requests, so what is left comes from models and tools, where dropping it is right."""
+    text = _to_json(value)
+    return text.replace("\\u0000", "") if "\\u0000" in text else text
+
+
+class Id(_OwnType):
+    impl = LargeBinary
+    on_sqlite = LargeBinary
+    on_postgres = postgresql.UUID
+    to_sqlite = staticmethod(_id_to_bytes)
+    from_sqlite = staticmethod(_bytes_to_id)
+    from_postgres = staticmethod(_driver_uuid_to_id)
+
+
+class UtcTime(_OwnType):
+    impl = BigInteger
+    on_sqlite = BigInteger
+    on_postgres = postgresql.TIMESTAMP
+    to_sqlite = staticmethod(_time_to_microseconds)
+    from_sqlite = staticmethod(_microseconds_to_time)
+    to_postgres = staticmethod(_checked)
+    from_postgres = staticmethod(_time_to_utc)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return postgresql.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else BigInteger()
+
+
+class Json(_OwnType):
+    """Any JSON value. None is SQL NULL."""
+
+    impl = Text
+    on_sqlite = Text
+    on_postgres = postgresql.JSONB
+    to_sqlite = staticmethod(_to_json)
+    from_sqlite = staticmethod(msgspec.json.decode)
+    to_postgres = staticmethod(_no_nul_json)
+    from_postgres = staticmethod(msgspec.json.decode)
+
+
+class IdList(_OwnType):
+    """A parameter that holds several ids: one BLOB of 16 bytes each on SQLite, uuid[] on Postgres. For `in_ids` only."""
+
+    impl = LargeBinary
+    on_sqlite = LargeBinary
+    on_postgres = postgresql.ARRAY
+    to_sqlite = staticmethod(lambda ids: b"".join(each.bytes for each in ids))
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return postgresql.ARRAY(postgresql.UUID()) if dialect.name == "postgresql" else LargeBinary()

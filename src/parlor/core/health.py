@@ -1,0 +1,31 @@
+"""What a health check is. A module lists its checks; `ops` and `parlor doctor` run them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Health:
+    """One look at one part. `advice` names the cure in a sentence; `latency_ms` and `checked_at` are filled in by whoever ran the check."""
+
+    status: Status
+    last_error: str | None = None
+    advice: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Check:
+    """`look` must answer within a second or two; whoever runs it bounds it."""
+
+    name: str
+    look: Callable[[], Awaitable[Health]]

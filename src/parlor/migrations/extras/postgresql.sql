@@ -1,0 +1,1 @@
+-- Triggers on Postgres, one part a room. Run after every migration, so each statement may find its thing already there.

@@ -1,0 +1,1 @@
+-- Triggers and virtual tables on SQLite, one part a room. Run after every migration, so each statement may find its thing already there.
