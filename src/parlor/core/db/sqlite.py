@@ -36,7 +36,6 @@ PRAGMA synchronous = FULL;
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -16384;
 PRAGMA mmap_size = 268435456;
-PRAGMA trusted_schema = OFF;
 """
 
 

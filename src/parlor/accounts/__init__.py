@@ -1,0 +1,54 @@
+"""Accounts: who people are, how they prove it, and what their role allows.
+
+Leaves to others what accounts own elsewhere: a wallet comes with `user.registered`, in the same transaction.
+Loaded piece by piece, so that a command need not load FastAPI.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parlor.accounts.access import AdminDep, CallerDep, bearer_of
+    from parlor.accounts.account import Account, Role, Status
+    from parlor.accounts.administration import Administration
+    from parlor.accounts.authenticator import Authenticator, CredentialKind, Identity
+    from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
+    from parlor.accounts.directory import AccountDirectory
+    from parlor.accounts.errors import AccountNotFound, AccountSuspended, AdministratorsOnly, EmailTaken, InvalidCredentials, ScopeMissing, UsernameTaken
+    from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged, UserRegistered, UserRoleChanged, UserStatusChanged
+    from parlor.accounts.passwords import Passwords
+    from parlor.accounts.settings import AuthSettings
+    from parlor.accounts.setup import SetupLinks
+    from parlor.accounts.sign_ins import Session, SignIns
+    from parlor.accounts.sign_up import Application, SignUp
+
+_HOMES = {
+    "access": ("AdminDep", "CallerDep", "bearer_of"),
+    "account": ("Account", "Role", "Status"),
+    "administration": ("Administration",),
+    "authenticator": ("Authenticator", "CredentialKind", "Identity"),
+    "caller": ("ALL_SCOPES", "Caller", "Scope"),
+    "directory": ("AccountDirectory",),
+    "errors": ("AccountNotFound", "AccountSuspended", "AdministratorsOnly", "EmailTaken", "InvalidCredentials", "ScopeMissing", "UsernameTaken"),
+    "events": ("RefreshTokenReplayed", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged"),
+    "passwords": ("Passwords",),
+    "settings": ("AuthSettings",),
+    "setup": ("SetupLinks",),
+    "sign_ins": ("Session", "SignIns"),
+    "sign_up": ("Application", "SignUp"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "Application",
+    "AuthSettings", "Authenticator", "Caller", "CallerDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "Passwords",
+    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserPasswordChanged",
+    "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "bearer_of",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -1,0 +1,34 @@
+"""What an account is to the rest of the house."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+Role = Literal["user", "admin"]
+Status = Literal["active", "suspended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Without its password hash, which only the queries of this room see. `groups` are for later: nobody is in one yet."""
+
+    id: UUID
+    email: str | None
+    username: str | None
+    display_name: str | None
+    role: Role
+    status: Status
+    email_verified: bool
+    preferences: Mapping[str, Any]
+    locale: str | None
+    avatar_url: str | None
+    token_version: int
+    created_at: datetime
+    updated_at: datetime
+    groups: tuple[str, ...] = ()
+
+    @property
+    def is_active_admin(self) -> bool:
+        return self.role == "admin" and self.status == "active"

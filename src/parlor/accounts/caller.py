@@ -1,0 +1,36 @@
+"""Who is asking: what every kind of credential comes down to."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from parlor.accounts.account import Role
+from parlor.accounts.errors import AdministratorsOnly, ScopeMissing
+
+Scope = Literal["chat", "read", "wallet", "admin"]
+ALL_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "wallet", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An active account, proved at most 5 s ago. `credential` names the kind: "access_token" so far. `sign_in_id` is the device, if it came from one."""
+
+    account_id: UUID
+    role: Role
+    scopes: frozenset[Scope]
+    credential: str
+    sign_in_id: UUID | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin" and "admin" in self.scopes
+
+    def require_admin(self) -> None:
+        """Raises `AdministratorsOnly`."""
+        if not self.is_admin:
+            raise AdministratorsOnly
+
+    def require(self, scope: Scope) -> None:
+        """Raises `ScopeMissing`, which a person's own sign-in never meets."""
+        if scope not in self.scopes:
+            raise ScopeMissing(scope=scope)

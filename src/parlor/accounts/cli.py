@@ -1,0 +1,107 @@
+"""`parlor users`: accounts from the terminal of the server. Nothing here needs a running server."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parlor.command import command_line
+
+if TYPE_CHECKING:
+    from dishka import AsyncContainer
+
+    from parlor.accounts.account import Account
+
+app = typer.Typer(help="Make accounts and administrators.", no_args_is_help=True)
+
+_COLUMNS = ("id", "email", "username", "role", "status", "created_at")
+_PAGE = 200
+
+
+@app.command()
+def create(
+    ctx: typer.Context,
+    email: Annotated[str, typer.Argument(help="The account's email address.")],
+    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,
+    username: Annotated[str | None, typer.Option(help="A second name to sign in with.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin instead of asking.")] = False,
+) -> None:
+    """Make an account, with its wallet and bonus."""
+    out = command_line(ctx)
+    password = _password_from_stdin() if password_stdin else typer.prompt("Password", hide_input=True, confirmation_prompt="Password again", err=True)
+
+    async def work(container: "AsyncContainer") -> "Account":
+        from parlor.accounts.sign_up import Application, SignUp
+
+        application = Application(email=email, password=password, username=username)
+        return await (await container.get(SignUp)).create(application, "admin" if admin else "user")
+
+    out.print_record(_record(out.run(work, everything=True)))
+
+
+@app.command("list")
+def list_users(ctx: typer.Context) -> None:
+    """List all accounts, the newest first."""
+    out = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> "list[Account]":
+        from parlor.accounts.administration import Administration
+
+        administration = await container.get(Administration)
+        accounts = page = await administration.list(most=_PAGE)
+        while len(page) == _PAGE:
+            page = await administration.list(before=page[-1].id, most=_PAGE)
+            accounts = [*accounts, *page]
+        return accounts
+
+    out.print_rows([_record(account) for account in out.run(work)], _COLUMNS)
+
+
+@app.command()
+def promote(ctx: typer.Context, email: Annotated[str, typer.Argument(help="The account's email address.")]) -> None:
+    """Make an administrator of an account."""
+    out = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> "Account":
+        from parlor.accounts.administration import Administration
+
+        return await (await container.get(Administration)).promote(email)
+
+    out.print_record(_record(out.run(work, everything=True)))
+
+
+@app.command("setup-link")
+def setup_link(
+    ctx: typer.Context,
+    base_url: Annotated[str | None, typer.Option(help="Where the server is reached, if not where the settings say.")] = None,
+) -> None:
+    """Print the link that makes the first administrator, while there is none."""
+    out = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> str:
+        from parlor.accounts.errors import SetupDone
+        from parlor.accounts.setup import SetupLinks
+
+        link = await (await container.get(SetupLinks)).find(base_url)
+        if link is None:
+            raise SetupDone("There is an administrator already: `parlor users promote EMAIL` makes another.")
+        return link
+
+    link = out.run(work)
+    if out.json:
+        out.print_json({"link": link})
+    else:
+        typer.echo(link)
+
+
+def _password_from_stdin() -> str:
+    from parlor.core.errors import Invalid
+
+    line = sys.stdin.readline()
+    if not line:
+        raise Invalid("There is no password on stdin: printf '%s' \"$PASSWORD\" | parlor users create EMAIL --password-stdin")
+    return line.rstrip("\r\n")
+
+
+def _record(account: "Account") -> dict[str, Any]:
+    return {name: getattr(account, name) for name in _COLUMNS}

@@ -1,0 +1,94 @@
+"""Refusals of this room."""
+
+from parlor.core.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+
+
+class InvalidCredentials(Unauthenticated):
+    """The same for an unknown account and a wrong password, in words and in time."""
+
+    code = "auth.invalid_credentials"
+    detail = "No account has this login and password."
+
+
+class InvalidToken(Unauthenticated):
+    code = "auth.invalid_token"
+    detail = "This access token is not valid: sign in again."
+
+
+class TokenExpired(Unauthenticated):
+    code = "auth.token_expired"
+    detail = "This access token has expired: use the refresh token."
+
+
+class SignInEnded(Unauthenticated):
+    code = "auth.sign_in_ended"
+    detail = "This sign-in has ended: sign in again."
+
+
+class InvalidRefreshToken(Unauthenticated):
+    code = "auth.invalid_refresh_token"
+    detail = "This refresh token is not valid (any more): sign in again."
+
+
+class AccountSuspended(Forbidden):
+    code = "auth.suspended"
+    detail = "This account is suspended: ask an administrator."
+
+
+class AdministratorsOnly(Forbidden):
+    code = "auth.administrators_only"
+    detail = "Only administrators may do this."
+
+
+class ScopeMissing(Forbidden):
+    """`scope` is the one that would be needed."""
+
+    code = "auth.scope_missing"
+    detail = "This credential may not do this."
+
+
+class EmailTaken(Conflict):
+    code = "auth.email_taken"
+    detail = "An account has this email address already: sign in instead."
+
+
+class UsernameTaken(Conflict):
+    code = "auth.username_taken"
+    detail = "Somebody has this username already: choose another."
+
+
+class InvalidSetupToken(Forbidden):
+    code = "auth.invalid_setup_token"
+    detail = "This set-up link is not the one of this installation: `parlor users setup-link` prints the right one."
+
+
+class SetupDone(Conflict):
+    code = "auth.setup_done"
+    detail = "There is an administrator already: sign in instead."
+
+
+class LastAdministrator(Conflict):
+    code = "auth.last_administrator"
+    detail = "This is the last active administrator: make another one first."
+
+
+class AccountNotFound(NotFound):
+    code = "auth.account_not_found"
+    detail = "There is no such account."
+
+
+class InvalidEmail(Invalid):
+    code = "auth.invalid_email"
+
+
+class InvalidUsername(Invalid):
+    code = "auth.invalid_username"
+
+
+class UnsuitablePassword(Invalid):
+    code = "auth.unsuitable_password"
+
+
+class HashingBusy(RateLimited):
+    code = "auth.busy"
+    detail = "Too many people are signing in at this moment: try again in a second."

@@ -1,0 +1,42 @@
+"""What happened to accounts, for other rooms, audit and webhooks."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from parlor.core.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRegistered(Event):
+    """An account is there: by sign-up, set-up link, administrator or command line. Recorded in the transaction that makes it."""
+
+    name: ClassVar[str] = "user.registered"
+    email: str | None
+    username: str | None
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRoleChanged(Event):
+    name: ClassVar[str] = "user.role_changed"
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserStatusChanged(Event):
+    name: ClassVar[str] = "user.status_changed"
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPasswordChanged(Event):
+    name: ClassVar[str] = "user.password_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshTokenReplayed(Event):
+    """A refresh token came a second time after the grace: somebody has a copy. The sign-in is ended."""
+
+    name: ClassVar[str] = "user.refresh_token_replayed"
+    sign_in_id: UUID

@@ -1,0 +1,25 @@
+"""Background work of accounts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from parlor.accounts import sign_in_queries as queries
+from parlor.accounts.settings import AuthSettings
+from parlor.core.db import Database
+from parlor.core.jobs import Job
+
+
+class Pruning:
+    """Deletes sign-ins and used refresh tokens once no token of that time could be accepted any more, so that the tables do not grow with every refresh."""
+
+    def __init__(self, db: Database, settings: AuthSettings) -> None:
+        self._db = db
+        self._kept = timedelta(seconds=settings.refresh_token_seconds)
+
+    async def run(self, args: Mapping[str, Any]) -> None:
+        while await self._db.write(lambda tx: queries.prune_page(tx, tx.now() - self._kept), bulk=True):
+            pass
+
+    def job(self) -> Job:
+        return Job("accounts.prune", self.run, every_seconds=3600, first_after_seconds=120)

@@ -1,0 +1,66 @@
+"""The accounts room."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from parlor.module import Module
+
+if TYPE_CHECKING:
+    import dishka
+    from fastapi import APIRouter
+
+    from parlor.accounts.jobs import Pruning
+    from parlor.accounts.user_data import AccountsUserData
+    from parlor.core.db import Database
+    from parlor.core.health import Check
+    from parlor.core.invariants import Invariant
+    from parlor.core.jobs import Job
+    from parlor.core.userdata import UserData
+
+
+def _provider() -> "dishka.Provider":
+    from parlor.accounts.provider import AccountsProvider
+
+    return AccountsProvider()
+
+
+def _routes() -> "Sequence[APIRouter]":
+    from parlor.accounts.api import auth_router
+    from parlor.accounts.setup_api import setup_router
+    from parlor.accounts.users_api import users_router
+
+    return [auth_router(), users_router(), setup_router()]
+
+
+def _health(db: "Database") -> "Sequence[Check]":
+    from parlor.accounts.checks import checks
+
+    return checks(db)
+
+
+def _jobs(pruning: "Pruning") -> "Sequence[Job]":
+    return [pruning.job()]
+
+
+def _user_data(user_data: "AccountsUserData") -> "UserData":
+    return user_data
+
+
+def _invariants() -> "Sequence[Invariant]":
+    from parlor.accounts.invariants import INVARIANTS
+
+    return INVARIANTS
+
+
+module = Module(
+    name="accounts",
+    settings="parlor.accounts.settings:AuthSettings",
+    settings_key="auth",
+    provider=_provider,
+    routes=_routes,
+    commands={"users": "parlor.accounts.cli:app"},
+    health=_health,
+    jobs=_jobs,
+    user_data=_user_data,
+    invariants=_invariants,
+)

@@ -1,0 +1,51 @@
+"""What the container builds for this room."""
+
+from collections.abc import Iterator
+
+from dishka import Provider, Scope, decorate, provide, provide_all  # pyright: ignore[reportUnknownVariableType]  # of classmethod's parameters
+
+from parlor.accounts.administration import Administration
+from parlor.accounts.authenticator import AccessTokenKind, Authenticator
+from parlor.accounts.directory import AccountDirectory
+from parlor.accounts.jobs import Pruning
+from parlor.accounts.passwords import Passwords
+from parlor.accounts.profiles import Profiles
+from parlor.accounts.refresh_tokens import RefreshTokens
+from parlor.accounts.registry import Registry
+from parlor.accounts.settings import AuthSettings
+from parlor.accounts.setup import Setup, SetupLinks
+from parlor.accounts.sign_ins import SignIns
+from parlor.accounts.sign_up import SignUp
+from parlor.accounts.tokens import AccessTokens
+from parlor.accounts.user_data import AccountsUserData
+from parlor.core.clock import Clock
+from parlor.core.crypto import SecretKey, load_secret_key
+from parlor.core.db import Database
+from parlor.core.lifecycle import StartupNotices
+from parlor.core.settings import RootSettings
+
+
+class AccountsProvider(Provider):
+    scope = Scope.APP
+
+    services = provide_all(
+        AccessTokens, AccountDirectory, AccountsUserData, Administration, Profiles, Pruning, RefreshTokens, Registry, Setup, SetupLinks, SignIns, SignUp
+    )
+
+    @provide
+    def secret_key(self, settings: AuthSettings, root: RootSettings) -> SecretKey:
+        return load_secret_key(settings.secret_key, root)
+
+    @provide
+    def passwords(self, settings: AuthSettings) -> Iterator[Passwords]:
+        passwords = Passwords(settings)
+        yield passwords
+        passwords.close()
+
+    @provide
+    def authenticator(self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens) -> Authenticator:
+        return Authenticator(db, settings, clock, [AccessTokenKind(tokens)])
+
+    @decorate
+    def notices(self, notices: StartupNotices, links: SetupLinks) -> StartupNotices:
+        return notices.adding(links.startup_lines)

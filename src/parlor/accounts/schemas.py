@@ -1,0 +1,135 @@
+"""Request and reply bodies."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from parlor.accounts.account import Account, Role, Status
+from parlor.accounts.passwords import MAX_PASSWORD
+from parlor.accounts.sign_ins import Session
+from parlor.accounts.sign_up import Application
+from parlor.accounts.text import MAX_URL, clean_avatar_url, clean_display_name
+
+MAX_PREFERENCES_BYTES = 16_384
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the text holds the character NUL")
+    return text
+
+
+def _small(preferences: dict[str, Any]) -> dict[str, Any]:
+    encoded = msgspec.json.encode(preferences)
+    if len(encoded) > MAX_PREFERENCES_BYTES:
+        raise ValueError(f"preferences have at most {MAX_PREFERENCES_BYTES} bytes of JSON")
+    if b"\\u0000" in encoded:
+        raise ValueError("preferences hold the character NUL")
+    return preferences
+
+
+Login = Annotated[str, Field(min_length=1, max_length=320), AfterValidator(_without_nul)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_PASSWORD)]
+DisplayName = Annotated[str, Field(max_length=400), AfterValidator(clean_display_name)]
+Username = Annotated[str, Field(max_length=64)]
+AvatarUrl = Annotated[str, Field(max_length=MAX_URL), AfterValidator(clean_avatar_url)]
+Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$", examples=["en", "pt-BR"])]
+Preferences = Annotated[dict[str, Any], AfterValidator(_small), Field(description="A JSON object of the client's own. It is replaced as a whole.")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AccountCreate(_Body):
+    email: Login
+    password: Password
+    username: Username | None = None
+    display_name: DisplayName | None = None
+
+    def application(self) -> Application:
+        return Application(email=self.email, password=self.password.get_secret_value(), username=self.username, display_name=self.display_name)
+
+
+class UserCreate(AccountCreate):
+    role: Role = "user"
+
+
+class SetupCreate(_Body):
+    token: Annotated[SecretStr, Field(max_length=200)]
+    email: Login
+    password: Password
+
+
+class LoginCreate(_Body):
+    login: Login = Field(description="An email address or a username.")
+    password: Password
+
+
+class RefreshTokenUse(_Body):
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+
+
+class PasswordChange(_Body):
+    current_password: Password
+    new_password: Password
+
+
+class ProfileChange(_Body):
+    """What is left out stays; null clears."""
+
+    display_name: DisplayName | None = None
+    username: Username | None = None
+    avatar_url: AvatarUrl | None = None
+    locale: Locale | None = None
+    preferences: Preferences = Field(default_factory=dict)
+
+    def changes(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.model_fields_set if name in ProfileChange.model_fields}
+
+
+class UserChange(ProfileChange):
+    role: Role = "user"
+    status: Status = "active"
+
+    def standing(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("role", "status") if name in self.model_fields_set}
+
+
+class UserRead(BaseModel):
+    id: UUID
+    email: str | None
+    username: str | None
+    display_name: str | None
+    role: Role
+    groups: list[str]
+    status: Status
+    email_verified: bool
+    preferences: dict[str, Any]
+    avatar_url: str | None
+    locale: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, account: Account) -> "UserRead":
+        return cls.model_validate(account, from_attributes=True)
+
+
+class SessionRead(BaseModel):
+    user: UserRead
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int = Field(description="Seconds until the access token expires.")
+
+    @classmethod
+    def of(cls, session: Session) -> "SessionRead":
+        return cls(
+            user=UserRead.of(session.account),
+            access_token=session.access_token,
+            refresh_token=session.refresh_token,
+            expires_in=session.expires_in_seconds,
+        )

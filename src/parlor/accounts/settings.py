@@ -1,0 +1,42 @@
+"""Settings of accounts. Their key in the tree is `auth`."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from parlor.core.crypto import secret_refusal
+from parlor.core.settings import RootSettings
+
+DAY_SECONDS = 86_400
+
+
+class AuthSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secret_key: SecretStr | None = Field(
+        default=None, description="Signs tokens and links. Without it development makes one in the data directory; staging and production do not start."
+    )
+    jwt_algorithm: Literal["HS256"] = Field(default="HS256", description="How access tokens are signed. There is one way.")
+    issuer: str = Field(default="parlor", min_length=1, max_length=200, description="The `iss` of our access tokens.")
+    audience: str = Field(default="parlor", min_length=1, max_length=200, description="The `aud` of our access tokens.")
+    access_token_seconds: int = Field(default=900, ge=30, le=7 * DAY_SECONDS, description="How long an access token works.")
+    refresh_token_seconds: int = Field(default=30 * DAY_SECONDS, ge=60, le=400 * DAY_SECONDS, description="How long a sign-in lasts without being used.")
+    refresh_grace_seconds: float = Field(
+        default=10, ge=0, le=60, description="For this long a used refresh token is taken for a race of two tabs; later it is taken for theft."
+    )
+    standing_cache_seconds: float = Field(
+        default=3, ge=0, le=5, description="How old what we remember of an account (suspended? still an administrator?) may get before it is read again."
+    )
+    password_min_length: int = Field(default=10, ge=8, le=128, description="The shortest password that is accepted. The longest has 128 characters.")
+    hashing_threads: int = Field(default=2, ge=1, le=64, description="How many passwords are hashed at once, beside the event loop.")
+    hashing_queue: int = Field(default=200, ge=1, le=100_000, description="How many may wait for that; more are answered 429.")
+    argon2_memory_kib: int = Field(default=19_456, ge=8, le=1_048_576, description="Memory that one password hash takes (argon2id).")
+    argon2_time_cost: int = Field(default=2, ge=1, le=100, description="Passes over that memory.")
+    argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Lanes of one hash.")
+
+    def refusals(self, root: RootSettings) -> Iterable[str]:
+        if refusal := secret_refusal(self.secret_key, root):
+            yield refusal
+        if self.argon2_memory_kib < 8 * self.argon2_parallelism:
+            yield "PARLOR_AUTH__ARGON2_MEMORY_KIB must be at least 8 times PARLOR_AUTH__ARGON2_PARALLELISM."

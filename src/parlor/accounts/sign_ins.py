@@ -1,0 +1,131 @@
+"""Signing in and out: passwords and refresh tokens in, sessions out."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from parlor.accounts import queries, sign_in_queries
+from parlor.accounts.account import Account
+from parlor.accounts.authenticator import Authenticator
+from parlor.accounts.errors import AccountNotFound, AccountSuspended, InvalidCredentials, InvalidEmail, InvalidRefreshToken
+from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged
+from parlor.accounts.passwords import Passwords
+from parlor.accounts.refresh_tokens import Issued, RefreshTokens, Replay
+from parlor.accounts.text import normalise_email
+from parlor.accounts.tokens import AccessTokens
+from parlor.core.db import Database, Transaction
+from parlor.core.events import Events
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in account with its tokens. The refresh token is shown here and nowhere else."""
+
+    account: Account
+    access_token: str
+    refresh_token: str
+    expires_in_seconds: int
+
+
+class SignIns:
+    def __init__(self, db: Database, passwords: Passwords, access: AccessTokens, refresh: RefreshTokens, authenticator: Authenticator, events: Events) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._access = access
+        self._refresh = refresh
+        self._authenticator = authenticator
+        self._events = events
+
+    async def login(self, login: str, password: str) -> Session:
+        """By email or username. Raises `InvalidCredentials`, the same and in the same time for an unknown account; `AccountSuspended`.
+
+        The second only after the right password: nobody else learns that the account is there.
+        """
+        found = await self._db.read(lambda tx: _find_password(tx, login))
+        account_id, stored = found or (None, None)
+        is_right = await self._passwords.verify(stored, password)
+        if account_id is None or stored is None or not is_right:
+            raise InvalidCredentials
+        fresh_hash = await self._passwords.hash(password) if self._passwords.needs_rehash(stored) else None
+
+        def open_sign_in(tx: Transaction) -> tuple[Account, Issued]:
+            account = queries.lock_account(tx, account_id)
+            if account is None or queries.password_hash(tx, account_id) != stored:  # changed while we were hashing
+                raise InvalidCredentials
+            if account.status != "active":
+                raise AccountSuspended
+            if fresh_hash is not None:
+                queries.set_password(tx, account_id, fresh_hash, ends_tokens=False)
+            return account, self.open(tx, account)
+
+        return self.session(*await self._db.write(open_sign_in))
+
+    async def refresh(self, text: str) -> Session:
+        """A new pair of tokens for a refresh token, which is used up by it. Raises `InvalidRefreshToken`."""
+
+        def rotate(tx: Transaction) -> tuple[Account, Issued] | Replay | None:
+            result = self._refresh.rotate(tx, text)
+            if isinstance(result, Replay):
+                self._events.record(tx, RefreshTokenReplayed(account_id=result.account_id, sign_in_id=result.sign_in_id))
+                tx.after_commit(lambda: self._authenticator.forget(result.account_id))
+            if not isinstance(result, Issued):
+                return result
+            account = queries.find_account(tx, result.account_id)
+            return (account, result) if account is not None else None
+
+        # Refused only after the commit: a replay must stay ended.
+        outcome = await self._db.write(rotate)
+        if outcome is None or isinstance(outcome, Replay):
+            raise InvalidRefreshToken
+        return self.session(*outcome)
+
+    async def logout(self, text: str) -> None:
+        """End the sign-in of this refresh token: its access tokens too. An unknown token is no error."""
+
+        def end(tx: Transaction) -> None:
+            if (account_id := self._refresh.end(tx, text, "logout")) is not None:
+                tx.after_commit(lambda: self._authenticator.forget(account_id))
+
+        await self._db.write(end)
+
+    async def change_password(self, account_id: UUID, current: str, new: str) -> Session:
+        """Ends every sign-in of the account and opens one for who asked. Raises `InvalidCredentials`, `UnsuitablePassword`."""
+        stored, account = await self._db.read(lambda tx: (queries.password_hash(tx, account_id), queries.find_account(tx, account_id)))
+        if account is None:
+            raise AccountNotFound
+        self._passwords.refuse_unsuitable(new, account.email, account.username, field="new_password")
+        if not await self._passwords.verify(stored, current):
+            raise InvalidCredentials("This is not the current password.")
+        new_hash = await self._passwords.hash(new)
+
+        def change(tx: Transaction) -> tuple[Account, Issued]:
+            if queries.lock_account(tx, account_id) is None or queries.password_hash(tx, account_id) != stored:
+                raise InvalidCredentials("The password has just been changed.")
+            changed = queries.set_password(tx, account_id, new_hash, ends_tokens=True)
+            assert changed is not None, "it is locked"
+            self.end_all(tx, account_id, "password_changed")
+            self._events.record(tx, UserPasswordChanged(account_id=account_id))
+            return changed, self.open(tx, changed)
+
+        return self.session(*await self._db.write(change))
+
+    def open(self, tx: Transaction, account: Account) -> Issued:
+        """A sign-in for an account whose right to it was checked."""
+        return self._refresh.open(tx, account.id, account.token_version)
+
+    def end_all(self, tx: Transaction, account_id: UUID, reason: str) -> None:
+        sign_in_queries.end_all_sign_ins(tx, account_id, reason)
+        tx.after_commit(lambda: self._authenticator.forget(account_id))
+
+    def session(self, account: Account, issued: Issued) -> Session:
+        access = self._access.issue(account.id, issued.sign_in_id, issued.token_version)
+        return Session(account, access, issued.text, self._access.lifetime_seconds)
+
+
+def _find_password(tx: Transaction, login: str) -> tuple[UUID, str | None] | None:
+    login = login.strip()
+    if "@" not in login:
+        return queries.find_password(tx, username=login.lower())
+    try:
+        return queries.find_password(tx, email=normalise_email(login))
+    except InvalidEmail:
+        return None

@@ -1,0 +1,52 @@
+"""New accounts, whoever asks for one."""
+
+from dataclasses import dataclass
+
+from parlor.accounts.account import Account, Role
+from parlor.accounts.passwords import Passwords
+from parlor.accounts.refresh_tokens import Issued
+from parlor.accounts.registry import NewAccount, Registry
+from parlor.accounts.sign_ins import Session, SignIns
+from parlor.accounts.text import normalise_email, normalise_username
+from parlor.core.db import Database, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """What somebody wants their account to be, as they wrote it."""
+
+    email: str
+    password: str
+    username: str | None = None
+    display_name: str | None = None
+
+
+class SignUp:
+    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns) -> None:
+        self._db = db
+        self._registry = registry
+        self._passwords = passwords
+        self._sign_ins = sign_ins
+
+    async def register(self, application: Application) -> Session:
+        """An ordinary account, signed in. Raises `EmailTaken`, `UsernameTaken`, `InvalidEmail`, `InvalidUsername`, `UnsuitablePassword`."""
+        new = await self.prepare(application)
+
+        def add(tx: Transaction) -> tuple[Account, Issued]:
+            account = self._registry.add(tx, new)
+            return account, self._sign_ins.open(tx, account)
+
+        return self._sign_ins.session(*await self._db.write(add))
+
+    async def create(self, application: Application, role: Role = "user") -> Account:
+        """For operators and administrators: any role, nobody signed in. Refuses what `register` refuses."""
+        new = await self.prepare(application, role)
+        return await self._db.write(lambda tx: self._registry.add(tx, new))
+
+    async def prepare(self, application: Application, role: Role = "user") -> NewAccount:
+        """Everything that can be refused without the database, and the slow hash, before the transaction."""
+        email = normalise_email(application.email)
+        username = normalise_username(application.username) if application.username is not None else None
+        self._passwords.refuse_unsuitable(application.password, email, username)
+        password_hash = await self._passwords.hash(application.password)
+        return NewAccount(email=email, username=username, display_name=application.display_name, password_hash=password_hash, role=role)

@@ -1,0 +1,39 @@
+"""What accounts hold about a person."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from parlor.accounts import queries, sign_in_queries
+from parlor.accounts.authenticator import Authenticator
+from parlor.core.db import Database, Transaction
+
+
+class AccountsUserData:
+    name = "accounts"
+
+    def __init__(self, db: Database, authenticator: Authenticator) -> None:
+        self._db = db
+        self._authenticator = authenticator
+
+    async def export(self, account_id: UUID) -> Mapping[str, Any]:
+        def read(tx: Transaction) -> Mapping[str, Any]:
+            account = queries.find_account(tx, account_id)
+            if account is None:
+                return {}
+            sign_ins = [each._asdict() for each in sign_in_queries.list_sign_ins(tx, account_id)]
+            return {"account": msgspec.to_builtins(account), "sign_ins": msgspec.to_builtins(sign_ins)}
+
+        return await self._db.read(read)
+
+    async def erase(self, account_id: UUID) -> int:
+        """The row stays without the person in it, because the ledger points to it; nobody can sign in as it."""
+
+        def erase(tx: Transaction) -> int:
+            touched = sign_in_queries.delete_sign_ins(tx, account_id) + queries.erase_account(tx, account_id)
+            tx.after_commit(lambda: self._authenticator.forget(account_id))
+            return touched
+
+        return await self._db.write(erase)

@@ -1,0 +1,28 @@
+"""Agents: a prompt, a model, tools and limits under one name, and the loop that runs them inside a turn.
+
+Which session asks, and what was said before, comes from chat; tools are run by tools; the turn and its bill belong to turns.
+"""
+
+from typing import TYPE_CHECKING
+
+from parlor.core.lazy import exports
+
+if TYPE_CHECKING:
+    from parlor.agents.errors import UnknownAgent
+    from parlor.agents.loop import AgentLoop, Assignment, as_text, message_tokens
+    from parlor.agents.parameters import ModelParams
+    from parlor.agents.registry import Agent, AgentRegistry
+    from parlor.agents.settings import AgentsSettings
+
+__all__ = ["Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "message_tokens"]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "errors": "UnknownAgent",
+        "loop": "AgentLoop Assignment as_text message_tokens",
+        "parameters": "ModelParams",
+        "registry": "Agent AgentRegistry",
+        "settings": "AgentsSettings",
+    },
+)

@@ -1,0 +1,87 @@
+"""`parlor chat`: a conversation in the terminal, in process or with a server."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from parlor.command import command_line
+
+if TYPE_CHECKING:
+    from dishka import AsyncContainer
+
+    from parlor.chat.conversation import Conversation, Piece
+
+Agent = Annotated[str | None, typer.Option("--agent", help="Which agent answers.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Which model it uses.")]
+Server = Annotated[str | None, typer.Option("--server", help="Address of a running Parlor; without it the conversation runs in this process and charges nothing.")]
+Resume = Annotated[str | None, typer.Option("--session", help="Go on with this session.")]
+
+
+def chat(ctx: typer.Context, agent: Agent = None, model: ModelName = None, server: Server = None, session: Resume = None) -> None:
+    """Talk to an agent. Piped input is one question a line of one conversation, answers go to standard output.
+
+    With --server, the access token is read from PARLOR_TOKEN.
+    """
+    line = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> None:
+        from parlor.chat.conversation import in_process, with_server
+
+        if server is None:
+            conversation = await in_process(container, agent=agent, model=model, session=session)
+        else:
+            conversation = await with_server(container, server, os.environ.get("PARLOR_TOKEN", ""), agent=agent, model=model, session=session)
+        await (_interactive if sys.stdin is not None and sys.stdin.isatty() else _piped)(conversation)
+
+    line.run(work)
+
+
+async def _piped(conversation: "Conversation") -> None:
+    if sys.stdin is None:
+        return
+    for question in sys.stdin:
+        if question.strip():
+            await _print(conversation.ask(question.strip()))
+
+
+async def _print(pieces: "AsyncIterator[Piece]") -> None:
+    """Text to standard output as it comes; what went wrong or what tools did to standard error."""
+    async for piece in pieces:
+        if piece.kind == "text":
+            sys.stdout.write(piece.text)
+            sys.stdout.flush()
+        elif piece.kind == "problem":
+            sys.stderr.write(f"[{piece.text}]")
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+async def _interactive(conversation: "Conversation") -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(f"[dim]Session {conversation.session_id}. Ctrl-D or /quit ends; your questions and the answers are kept.[/dim]")
+    while (question := await _ask(console.input)) is not None:
+        if question.strip() in ("/quit", "/exit"):
+            return
+        if not question.strip():
+            continue
+        async for piece in conversation.ask(question.strip()):
+            style = {"text": None, "reasoning": "dim italic", "tool": "cyan", "problem": "red"}[piece.kind]
+            console.print(piece.text if piece.kind != "tool" else f"[{piece.text}]\n", style=style, end="", markup=False, highlight=False, soft_wrap=True)
+        console.print()
+
+
+async def _ask(read: Callable[[str], str]) -> str | None:
+    """A line from the terminal, without holding the loop; None at its end."""
+    import asyncio
+
+    try:
+        return await asyncio.to_thread(read, "[bold]you>[/bold] ")
+    except EOFError:
+        return None
+
+

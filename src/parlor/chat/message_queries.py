@@ -1,0 +1,154 @@
+"""Every SQL statement about messages."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, bindparam, delete, func, literal, select, text
+
+from parlor.chat.tables import Message, Session
+from parlor.core.db import Id, Transaction, columns_of, insert, statement
+
+_insert = statement(
+    insert(Message).values(
+        columns_of(
+            Message, *("id", "session_id", "account_id", "seq", "parent_id", "role", "text", "parts", "tokens", "status", "turn_id", "usage", "created_at")
+        )
+    )
+)
+
+
+def insert_message(tx: Transaction, **values: Any) -> None:
+    tx.run(_insert, **values)
+
+
+_columns = (
+    *(Message.id, Message.session_id, Message.seq, Message.parent_id, Message.role, Message.text, Message.parts, Message.tokens),
+    *(Message.status, Message.turn_id, Message.usage, Message.created_at),
+)
+
+_by_id = statement(select(*_columns).where(Message.id == bindparam("message_id"), Message.session_id == bindparam("session_id")))
+
+
+def find_message(tx: Transaction, session_id: UUID, message_id: UUID) -> Any:
+    return tx.run(_by_id, session_id=session_id, message_id=message_id).one_or_none()
+
+
+_by_seq = statement(select(*_columns).where(Message.session_id == bindparam("session_id"), Message.seq == bindparam("seq")))
+
+
+def message_at(tx: Transaction, session_id: UUID, seq: int) -> Any:
+    return tx.run(_by_seq, session_id=session_id, seq=seq).one_or_none()
+
+
+_older = statement(
+    select(*_columns)
+    .where(Message.session_id == bindparam("session_id"), Message.seq <= bindparam("seq"))
+    .order_by(Message.seq.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def _path_statement() -> Any:
+    start = (
+        select(Message.id.label("id"), Message.parent_id.label("parent_id"), literal(1).label("depth"))
+        .where(Message.id == bindparam("message_id"), Message.session_id == bindparam("session_id"))
+        .cte("path", recursive=True)
+    )
+    path = start.union_all(
+        select(Message.id, Message.parent_id, start.c.depth + 1)
+        .join(start, Message.id == start.c.parent_id)
+        .where(start.c.depth < bindparam("most", type_=Integer))
+    )
+    return select(*_columns).join(path, path.c.id == Message.id).order_by(path.c.depth)
+
+
+_path = statement(_path_statement())
+
+
+def messages_before(tx: Transaction, session_id: UUID, seq: int, most: int) -> list[Any]:
+    """The message of that number and what is older, newest first."""
+    return tx.run(_older, session_id=session_id, seq=seq, most=most).all()
+
+
+def path_to(tx: Transaction, session_id: UUID, message: Any, *, is_branched: bool, most: int) -> list[Any]:
+    """`message` and what was said before it on its branch, newest first, `most` messages at most."""
+    if not is_branched:
+        return messages_before(tx, session_id, message.seq, most)
+    return tx.run(_path, session_id=session_id, message_id=message.id, most=most).all()
+
+
+_range = statement(
+    select(*_columns)
+    .where(Message.session_id == bindparam("session_id"), Message.seq > bindparam("after"), Message.seq <= bindparam("last", type_=Integer))
+    .order_by(Message.seq)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def messages_between(tx: Transaction, session_id: UUID, *, after: int, last: int, most: int) -> list[Any]:
+    """By their numbers in the session, oldest first."""
+    return tx.run(_range, session_id=session_id, after=after, last=last, most=most).all()
+
+
+_delete_of_session = statement(delete(Message).where(Message.session_id == bindparam("session_id")))
+
+
+def delete_messages(tx: Transaction, session_id: UUID) -> None:
+    tx.run(_delete_of_session, session_id=session_id)
+
+
+_count = statement(select(func.count()).select_from(Message).where(Message.account_id == bindparam("account_id")))
+
+
+def count_messages(tx: Transaction, account_id: UUID) -> int:
+    return int(tx.run(_count, account_id=account_id).scalar())
+
+
+MARK_START, MARK_END = "\ue000", "\ue001"
+"""Private-use characters around what was found, replaced once the text is escaped."""
+
+_found_columns = (Message.id, Message.session_id, Message.role, Message.created_at, Message.number, Session.title)
+
+_search = statement(
+    sqlite=text(
+        "SELECT messages.id, messages.session_id, messages.role, messages.created_at, messages.number, sessions.title, "
+        f"snippet(messages_text, 0, '{MARK_START}', '{MARK_END}', ' … ', 24) AS snippet "
+        "FROM messages_text JOIN messages ON messages.number = messages_text.rowid JOIN sessions ON sessions.id = messages.session_id "
+        "WHERE messages_text MATCH :query AND messages.account_id = :account_id AND messages.number < :before "
+        "ORDER BY messages.number DESC LIMIT :most"
+    )
+    .bindparams(
+        bindparam("query", type_=Message.text.type),
+        bindparam("account_id", type_=Id()),
+        bindparam("before", type_=Integer()),
+        bindparam("most", type_=Integer()),
+    )
+    .columns(*_found_columns, snippet=Message.text.type),
+    postgres=text(
+        "SELECT messages.id, messages.session_id, messages.role, messages.created_at, messages.number, sessions.title, "
+        f"ts_headline('simple', messages.text, websearch_to_tsquery('simple', CAST(:query AS text)), 'StartSel={MARK_START}, StopSel={MARK_END}, MaxWords=24, MinWords=8') AS snippet "
+        "FROM messages JOIN sessions ON sessions.id = messages.session_id "
+        "WHERE to_tsvector('simple', messages.text) @@ websearch_to_tsquery('simple', CAST(:query AS text)) "
+        "AND messages.account_id = :account_id AND messages.number < CAST(:before AS bigint) "
+        "ORDER BY messages.number DESC LIMIT CAST(:most AS integer)"
+    )
+    .bindparams(
+        bindparam("query", type_=Message.text.type),
+        bindparam("account_id", type_=Id()),
+        bindparam("before", type_=Message.number.type),
+        bindparam("most", type_=Integer()),
+    )
+    .columns(*_found_columns, snippet=Message.text.type),
+)
+
+
+def search(tx: Transaction, account_id: UUID, query: str, *, before: int, most: int) -> list[Any]:
+    """Messages that have all the words, newest first. `query` is what `full_text_query` made of a person's words."""
+    return tx.run(_search, account_id=account_id, query=query, before=before, most=most).all()
+
+
+def full_text_query(words: Sequence[str], *, is_postgres: bool) -> str:
+    """Each word as a literal: quoted, it cannot be an operator of either engine's query language."""
+    literals = [word.replace('"', " ") for word in words]
+    return " ".join(f'"{word}"' if is_postgres else f'"{word}"*' for word in literals)

@@ -1,0 +1,68 @@
+"""The chat room."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from parlor.chat.settings import ChatSettings
+from parlor.module import Module
+
+if TYPE_CHECKING:
+    import dishka
+    from fastapi import APIRouter
+
+    from parlor.chat.user_data import ChatUserData
+    from parlor.core.db import Database
+    from parlor.core.events import Subscriber
+    from parlor.core.invariants import Invariant
+    from parlor.core.jobs import Job
+    from parlor.core.userdata import UserData
+
+
+def _provider() -> "dishka.Provider":
+    from parlor.chat.provider import ChatProvider
+
+    return ChatProvider()
+
+
+def _routes() -> "Sequence[APIRouter]":
+    from parlor.chat.api import router
+    from parlor.chat.messages_api import router as messages_router
+
+    return (router, messages_router)
+
+
+def _subscribers() -> "Sequence[Subscriber]":
+    from parlor.chat.answers import keep_answer
+    from parlor.core.events import Subscriber
+
+    return (Subscriber("chat.keep_answer", "turn.ending", keep_answer, inside=True),)
+
+
+def _jobs(db: "Database", settings: ChatSettings) -> "Sequence[Job]":
+    from parlor.chat.jobs import jobs
+
+    return jobs(db, settings)
+
+
+def _user_data(user_data: "ChatUserData") -> "UserData":
+    return user_data
+
+
+def _invariants() -> "Sequence[Invariant]":
+    from parlor.chat.invariants import invariants
+
+    return invariants()
+
+
+module = Module(
+    name="chat",
+    settings=ChatSettings,
+    requires=("agents",),
+    provider=_provider,
+    routes=_routes,
+    subscribers=_subscribers,
+    jobs=_jobs,
+    user_data=_user_data,
+    invariants=_invariants,
+    commands={"chat": "parlor.chat.cli:chat"},
+)

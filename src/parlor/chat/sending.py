@@ -1,0 +1,234 @@
+"""T1: a question is saved, credit is held and a turn begins, in one transaction; then the agent runs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from parlor.agents import AgentLoop, AgentRegistry, Assignment, ModelParams
+from parlor.chat import message_queries, session_queries
+from parlor.chat.errors import NoSuchMessage, NoSuchSession, PromptTooLong
+from parlor.chat.history import to_model_messages, tokens_of, window
+from parlor.chat.questions import title_of
+from parlor.chat.settings import ChatSettings
+from parlor.core.db import Database, Transaction
+from parlor.core.idempotency import Idempotency
+from parlor.core.ids import new_id
+from parlor.llm import Model, ModelRegistry
+from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
+from parlor.wallet import Price, WalletService
+
+ROUTE = "sessions.messages"
+FREE = Price(input_micros_per_mtok=0, output_micros_per_mtok=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key and the hash of the body it came with."""
+
+    key: str
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody asks. `parent_id` says after which message: None with `is_root` is a new beginning, None without is the newest message.
+
+    With `again` nothing is asked anew: it is the answer (a message id) to be generated once more, beside the old one.
+    """
+
+    account_id: UUID
+    session_id: UUID
+    text: str = ""
+    parent_id: UUID | None = None
+    is_root: bool = False
+    again: UUID | None = None
+    agent: str | None = None
+    model: str | None = None
+    params: ModelParams = ModelParams()
+    is_free: bool = False
+    """The operator's own, at the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of it. `is_replay` when an earlier request with the same key had asked already."""
+
+    turn_id: UUID
+    question_id: UUID
+    is_replay: bool = False
+
+
+class _Unknown(Exception):
+    """T1 met a model that must be looked up first: that may wait for a provider, and nothing waits inside a transaction."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The new question as a row of the history."""
+
+    role: str
+    text: str
+    tokens: int
+    parts: None = None
+
+
+class Sender:
+    def __init__(
+        self,
+        db: Database,
+        engine: TurnEngine,
+        wallet: WalletService,
+        idempotency: Idempotency,
+        agents: AgentRegistry,
+        models: ModelRegistry,
+        loop: AgentLoop,
+        settings: ChatSettings,
+    ) -> None:
+        self._db = db
+        self._engine = engine
+        self._wallet = wallet
+        self._idempotency = idempotency
+        self._agents = agents
+        self._models = models
+        self._loop = loop
+        self._settings = settings
+
+    async def send(self, question: Question, key: Key | None = None) -> Sent:
+        """Refuses before anything is saved: NoSuchSession, NoSuchMessage, TurnInProgress, InsufficientFunds, UnknownAgent, UnknownModel, IdempotencyMismatch.
+
+        The same key and body again give the same turn, also while it runs, and also when a new turn would be refused.
+        """
+        if key is not None and (replay := await self._replay(question, key)) is not None:
+            return replay
+        self._engine.admit(question.account_id)
+        found: dict[str | None, Model] = {}
+        while True:
+            try:
+                return await self._db.write(lambda tx: self._t1(tx, question, key, found))
+            except _Unknown as unknown:
+                found[unknown.name] = await self._models.find(unknown.name)
+
+    async def _replay(self, question: Question, key: Key) -> Sent | None:
+        found = await self._db.read(lambda tx: self._idempotency.find(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash))
+        return None if found is None else _replayed(found.result)
+
+    def _t1(self, tx: Transaction, question: Question, key: Key | None, found: dict[str | None, Model]) -> Sent:
+        """Locks in the order key, session, turn, wallet."""
+        turn_id, answer_id, question_id = new_id(), new_id(), new_id()
+        if question.again is not None:
+            question_id = _question_of(tx, question.session_id, question.again, question.account_id)
+        if key is not None:
+            result = {"turn_id": str(turn_id), "message_id": str(question_id)}
+            claim = self._idempotency.claim(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash, result=result)
+            if not claim.is_new:
+                return _replayed(claim.result)
+        session, rows = self._save(tx, question, question_id, turn_id)
+        agent = self._agents.get(question.agent or session.agent)
+        model = self._model(question.model or session.model or agent.definition.model, found)
+        params = question.params.over(agent.params)
+        max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
+        shown = self._window(rows, model.context_tokens - agent.overhead_tokens - max_output_tokens)
+        prompt_tokens = agent.overhead_tokens + sum(row.tokens for row in shown)
+        price = FREE if question.is_free else model.price
+        turn = NewTurn(
+            id=turn_id,
+            account_id=question.account_id,
+            session_id=question.session_id,
+            question_id=question_id,
+            answer_id=answer_id,
+            agent=agent.name,
+            model=model.name,
+            price=price,
+            prompt_tokens_estimate=prompt_tokens,
+            hold_micros=price.cost_micros(prompt_tokens, max_output_tokens),
+        )
+
+        async def work(running: RunningTurn) -> Ending:
+            return await self._loop.run(running, Assignment(agent, model, to_model_messages(shown), params, prompt_tokens, max_output_tokens))
+
+        self._engine.create(tx, turn, work)
+        self._wallet.hold(tx, question.account_id, turn.hold_micros, turn_id=turn_id)
+        return Sent(turn_id, question_id)
+
+    def _model(self, name: str | None, found: dict[str | None, Model]) -> Model:
+        model = found.get(name) or self._models.known(name)
+        if model is None:
+            raise _Unknown(name)
+        return model
+
+    def _save(self, tx: Transaction, question: Question, question_id: UUID, turn_id: UUID) -> tuple[Any, Sequence[Any]]:
+        """The session, and the history that ends with the question, newest first. A question that is asked again is there already."""
+        is_new = question.again is None
+        session = session_queries.use_session(tx, question.session_id, question.account_id, added=int(is_new))
+        if session is None:
+            raise NoSuchSession()
+        most = 2 * self._settings.history_pairs + 1
+        if not is_new:
+            asked = message_queries.find_message(tx, session.id, question_id)
+            return session, message_queries.path_to(tx, session.id, asked, is_branched=session.is_branched, most=most)
+        newest = session.message_count - 1
+        before = _before(tx, session, question, newest, most)
+        parent = before[0] if before else None
+        text = question.text
+        asked = _Asked("user", text, tokens_of("user", text, None))
+        message_queries.insert_message(
+            tx,
+            id=question_id,
+            session_id=session.id,
+            account_id=question.account_id,
+            seq=session.message_count,
+            parent_id=None if parent is None else parent.id,
+            role="user",
+            text=text,
+            parts=None,
+            tokens=asked.tokens,
+            status="complete",
+            turn_id=turn_id,
+            usage=None,
+            created_at=tx.now(),
+        )
+        branches = newest > 0 and (parent is None or parent.seq != newest)
+        if (branches and not session.is_branched) or not session.title:
+            session_queries.mark_session(tx, session.id, branches=branches, title=title_of(text))
+        return session, [asked, *before]
+
+    def _window(self, rows: Sequence[Any], budget_tokens: int) -> list[Any]:
+        if rows[0].tokens > budget_tokens:
+            raise PromptTooLong(tokens=rows[0].tokens, most_tokens=budget_tokens)
+        return window(rows, pairs=self._settings.history_pairs, budget_tokens=budget_tokens)
+
+
+def _before(tx: Transaction, session: Any, question: Question, newest: int, most: int) -> Sequence[Any]:
+    """What was said before the question on its branch, newest first: its first row is the question's parent."""
+    if question.is_root or newest == 0:
+        if question.parent_id is not None:
+            raise NoSuchMessage()
+        return ()
+    parent = None
+    if question.parent_id is not None:
+        parent = message_queries.find_message(tx, session.id, question.parent_id)
+        if parent is None:
+            raise NoSuchMessage()
+    if not session.is_branched:
+        return message_queries.messages_before(tx, session.id, newest if parent is None else parent.seq, most)
+    parent = parent or message_queries.message_at(tx, session.id, newest)
+    return message_queries.path_to(tx, session.id, parent, is_branched=True, most=most)
+
+
+def _question_of(tx: Transaction, session_id: UUID, answer_id: UUID, account_id: UUID) -> UUID:
+    """The question that this answer answers, or the question itself: that of a turn which said nothing has no answer. Raises NoSuchSession, NoSuchMessage."""
+    if session_queries.find_session(tx, session_id, account_id) is None:
+        raise NoSuchSession()
+    answer = message_queries.find_message(tx, session_id, answer_id)
+    if answer is None:
+        raise NoSuchMessage()
+    return answer.id if answer.role == "user" else answer.parent_id
+
+
+def _replayed(result: Any) -> Sent:
+    return Sent(UUID(result["turn_id"]), UUID(result["message_id"]), is_replay=True)

@@ -1,0 +1,136 @@
+"""Every SQL statement about sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Integer, String, and_, bindparam, delete, func, or_, select, update
+
+from parlor.chat.tables import Session
+from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
+
+_columns = (
+    *(Session.id, Session.account_id, Session.title, Session.category, Session.notes, Session.agent, Session.model),
+    *(Session.is_pinned, Session.is_archived, Session.is_active, Session.is_branched, Session.session_metadata.label("metadata")),
+    *(Session.message_count, Session.created_at, Session.updated_at, Session.last_active_at),
+)
+
+_insert = statement(
+    insert(Session)
+    .values(
+        columns_of(Session, "id", "account_id", "title", "category", "notes", "agent", "model", "metadata", "message_count", "created_at", "is_branched")
+        | {"is_pinned": False, "is_archived": False, "is_active": True}
+        | {"updated_at": bindparam("created_at", type_=UtcTime()), "last_active_at": bindparam("created_at", type_=UtcTime())}
+    )
+    .returning(*_columns)
+)
+
+
+def insert_session(tx: Transaction, **values: Any) -> Any:
+    return tx.run(_insert, created_at=tx.now(), **values).one()
+
+
+_find = statement(select(*_columns).where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id")))
+
+
+def find_session(tx: Transaction, session_id: UUID, account_id: UUID) -> Any:
+    return tx.run(_find, session_id=session_id, account_id=account_id).one_or_none()
+
+
+_use = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id", type_=Id()))
+    .values(
+        message_count=Session.message_count + bindparam("added", type_=Integer()),
+        last_active_at=bindparam("now", type_=UtcTime()),
+        is_active=True,
+    )
+    .returning(*_columns)
+)
+
+
+def use_session(tx: Transaction, session_id: UUID, account_id: UUID, *, added: int) -> Any:
+    """The session, locked, woken and with `added` more messages counted; None when it is not this account's."""
+    return tx.run(_use, session_id=session_id, account_id=account_id, added=added, now=tx.now()).one_or_none()
+
+
+_mark = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"))
+    .values(is_branched=or_(Session.is_branched, bindparam("branches", type_=Boolean())), title=func.coalesce(func.nullif(Session.title, ""), bindparam("new_title", type_=String())))
+)
+
+
+def mark_session(tx: Transaction, session_id: UUID, *, branches: bool, title: str) -> None:
+    """That a message did not follow the newest one; and a title, if it has none yet."""
+    tx.run(_mark, session_id=session_id, branches=branches, new_title=title)
+
+
+_change = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == bindparam("owner_id", type_=Id()))
+    .values(columns_of(Session, "title", "category", "notes", "agent", "model", "is_pinned", "is_archived", "metadata", "updated_at"))
+    .returning(*_columns)
+)
+
+
+def change_session(tx: Transaction, session_id: UUID, account_id: UUID, **values: Any) -> Any:
+    return tx.run(_change, session_id=session_id, owner_id=account_id, updated_at=tx.now(), **values).one_or_none()
+
+
+_delete = statement(delete(Session).where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id")).returning(Session.id))
+
+
+def delete_session(tx: Transaction, session_id: UUID, account_id: UUID) -> bool:
+    return tx.run(_delete, session_id=session_id, account_id=account_id).one_or_none() is not None
+
+
+_any_category = bindparam("any_category", type_=Boolean())
+_list = statement(
+    select(*_columns)
+    .where(
+        Session.account_id == bindparam("account_id"),
+        Session.is_archived == bindparam("archived", type_=Boolean()),
+        or_(_any_category, Session.category == bindparam("category")),
+        func.lower(Session.title).like(bindparam("pattern", type_=String()), escape="\\"),
+        or_(Session.last_active_at < bindparam("before_at", type_=UtcTime()), and_(Session.last_active_at == bindparam("before_at", type_=UtcTime()), Session.id < bindparam("before_id", type_=Id()))),
+    )
+    .order_by(Session.last_active_at.desc(), Session.id.desc())
+    .limit(bindparam("most", type_=Integer()))
+)
+
+
+def list_sessions(
+    tx: Transaction, account_id: UUID, *, archived: bool, category: str | None, title_has: str, before: tuple[datetime, UUID], most: int
+) -> Sequence[Any]:
+    """Last used first."""
+    escaped = title_has.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return tx.run(
+        _list,
+        account_id=account_id,
+        archived=archived,
+        any_category=category is None,
+        category=category or "",
+        pattern=f"%{escaped}%",
+        before_at=before[0],
+        before_id=before[1],
+        most=most,
+    ).all()
+
+
+_rest = statement(
+    update(Session).where(Session.is_active, Session.last_active_at < bindparam("since", type_=UtcTime())).values(is_active=False).returning(Session.id)
+)
+
+
+def rest_sessions(tx: Transaction, since: datetime) -> int:
+    """Sessions not used since then become inactive; how many."""
+    return len(tx.run(_rest, since=since).all())
+
+
+_ids = statement(select(Session.id).where(Session.account_id == bindparam("account_id")))
+
+
+def session_ids(tx: Transaction, account_id: UUID) -> list[UUID]:
+    return tx.run(_ids, account_id=account_id).scalars()

@@ -1,0 +1,39 @@
+"""Who is behind what happens now: the edge (HTTP, command line, a job) says it once, events carry it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+import structlog
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`actor` is "user:<id>", "api_key:<id>", "command" or a job's name; `address` the client's address; all None where nobody said."""
+
+    actor: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+_origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039  # frozen
+
+
+def current_origin() -> Origin:
+    """The request id is that of the log lines, where nobody gave another."""
+    origin = _origin.get()
+    if origin.request_id is None and (request_id := structlog.contextvars.get_contextvars().get("request_id")):
+        return replace(origin, request_id=request_id)
+    return origin
+
+
+@contextmanager
+def acting_as(*, actor: str | None = None, address: str | None = None, request_id: str | None = None) -> Generator[None]:
+    """Within the block what is given counts; what is not given stays as it was."""
+    given = {name: value for name, value in (("actor", actor), ("address", address), ("request_id", request_id)) if value is not None}
+    token = _origin.set(replace(_origin.get(), **given))
+    try:
+        yield
+    finally:
+        _origin.reset(token)

@@ -1,0 +1,65 @@
+"""What must never reach a log: values under telling keys, and things that look like credentials inside any text."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+HIDDEN = "[hidden]"
+
+_WORDS = r"password|passwd|passphrase|secret|token|api[_-]?key|apikey|authorization|cookie|credentials?|private[_-]?key|secret[_-]?key|dsn"
+_TELLING_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z]))(?:{_WORDS})$", re.IGNORECASE)
+_MAX_DEPTH = 6
+
+# Each pattern stands behind a cheap substring test, because every line that is logged passes here.
+_KEY_SHAPES = re.compile(r"\b(pk_|sk-|sk_|rk_|ghp_|gho_|xox[abp]-|AIza|AKIA)[A-Za-z0-9_\-]{6,}")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_\-]{5,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?")
+_SCHEME = re.compile(r"\b(Bearer|Basic)(\s+|%20)[A-Za-z0-9._~+/=\-]{4,}", re.IGNORECASE)
+_USERINFO = re.compile(r"://(?:[^\s/:@\"']*:[^\s@\"']*|[^\s/:@\"']+)@")
+_ASSIGNED = re.compile(rf"((?:{_WORDS})\\?[\"']?\s*[:=]\s*)(?:\\?\"[^\"]*\"|'[^']*'|(?!\[hidden\])[^\s\"',;&}}\)\]]+)", re.IGNORECASE)
+_PYDANTIC_INPUT = re.compile(r"input_value=.*?, input_type=")
+_KEY_HINTS = ("pk_", "sk-", "sk_", "rk_", "ghp_", "gho_", "xox", "AIza", "AKIA")
+_WORD_HINTS = ("passw", "passphrase", "secret", "token", "key", "authorization", "cookie", "credential", "dsn")
+
+
+@lru_cache(maxsize=2048)
+def is_telling(key: str) -> bool:
+    """True for names such as `password`, `refresh_token`, `apiKey`; false for `input_tokens`."""
+    return _TELLING_KEY.search(key) is not None
+
+
+def redact(value: Any, depth: int = 0) -> Any:
+    """The same value with everything under a telling key hidden. Shares what it does not change."""
+    if isinstance(value, Mapping):
+        if depth >= _MAX_DEPTH:
+            return HIDDEN
+        rows = cast("Mapping[Any, Any]", value)
+        return {key: HIDDEN if is_telling(str(key)) and each is not None else redact(each, depth + 1) for key, each in rows.items()}
+    if isinstance(value, list | tuple):
+        return [redact(each, depth + 1) for each in cast("list[Any]", value)] if depth < _MAX_DEPTH else HIDDEN
+    return value
+
+
+def scrub(text: str) -> str:
+    """The text without credentials: key shapes, JWTs, Authorization values, userinfo in URLs, `password=...`, what pydantic quotes of its input."""
+    if any(hint in text for hint in _KEY_HINTS):
+        text = _KEY_SHAPES.sub(rf"\g<1>{HIDDEN}", text)
+    if "eyJ" in text:
+        text = _JWT.sub(HIDDEN, text)
+    if "://" in text and "@" in text:
+        text = _USERINFO.sub(f"://{HIDDEN}@", text)
+    if "input_value=" in text:
+        text = _PYDANTIC_INPUT.sub(f"input_value={HIDDEN}, input_type=", text)
+    lowered = text.lower()
+    if "bearer" in lowered or "basic" in lowered:
+        text = _SCHEME.sub(rf"\g<1> {HIDDEN}", text)
+    if any(hint in lowered for hint in _WORD_HINTS):
+        text = _ASSIGNED.sub(_hide_assigned, text)
+    return text
+
+
+def _hide_assigned(match: re.Match[str]) -> str:
+    """Keeps the quotes of what it hides, so that a line of JSON stays one."""
+    name, value = match[1], match[0][len(match[1]) :]
+    quote = next((mark for mark in ('\\"', '"', "'") if value.startswith(mark)), "")
+    return f"{name}{quote}{HIDDEN}{quote}"

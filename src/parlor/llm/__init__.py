@@ -1,0 +1,38 @@
+"""Models: what one is, where they come from, and how their answers stream. Holding and settling credits is left to whoever calls one."""
+
+from typing import TYPE_CHECKING, Any
+
+from parlor.llm.errors import FailureReason, ModelFailed, NoModel, UnknownModel
+from parlor.llm.ports import (
+    Finished,
+    FinishReason,
+    Model,
+    ModelEvent,
+    ModelMessage,
+    ModelRequest,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolSpec,
+    Usage,
+    UsageSeen,
+)
+from parlor.llm.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from parlor.llm.registry import ModelInfo, ModelRegistry
+
+__all__ = [
+    "FailureReason", "FinishReason", "Finished", "Model", "ModelEvent", "ModelFailed", "ModelInfo", "ModelMessage", "ModelRegistry", "ModelRequest",
+    "NoModel", "ReasoningDelta", "TextDelta", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "Usage", "UsageSeen", "estimate_tokens",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The registry brings the settings and every adapter with it; whoever only names events should not wait for those."""
+    if name in ("ModelInfo", "ModelRegistry"):
+        from parlor.llm import registry
+
+        return getattr(registry, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,31 @@
+"""Which models a caller may name."""
+
+from dishka.integrations.fastapi import DishkaRoute, FromDishka
+from fastapi import APIRouter
+
+from parlor.accounts import CallerDep
+from parlor.core.errors import Unauthenticated
+from parlor.core.web.problems import documents
+from parlor.llm.registry import ModelInfo, ModelRegistry
+from parlor.llm.schemas import ModelPage, ModelRead, PriceRead
+
+router = APIRouter(route_class=DishkaRoute, tags=["models"])
+
+
+@router.get("/models", responses=documents(Unauthenticated))
+async def list_models(caller: CallerDep, models: FromDishka[ModelRegistry]) -> ModelPage:
+    """Every model that a session, a message or an agent can name, the default one marked."""
+    return ModelPage(items=[_read(model) for model in await models.list()])
+
+
+def _read(model: ModelInfo) -> ModelRead:
+    price = PriceRead(input_micros_per_mtok=model.price.input_micros_per_mtok, output_micros_per_mtok=model.price.output_micros_per_mtok)
+    return ModelRead(
+        name=model.name,
+        provider=model.provider,
+        is_default=model.is_default,
+        aliases=list(model.aliases),
+        context_tokens=model.context_tokens,
+        max_output_tokens=model.max_output_tokens,
+        price=price,
+    )

@@ -1,0 +1,78 @@
+"""`parlor llm`: which models there are, and one call to one of them."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parlor.command import command_line
+
+if TYPE_CHECKING:
+    from dishka import AsyncContainer
+
+    from parlor.llm.registry import ModelInfo
+
+app = typer.Typer(no_args_is_help=True, help="List the models, and call one.")
+_COLUMNS = ("name", "default", "context_tokens", "max_output_tokens", "input_micros_per_mtok", "output_micros_per_mtok", "aliases")
+
+
+@app.command("models")
+def list_models(ctx: typer.Context) -> None:
+    """Every model that can be named, with its price in micro-credits per million tokens."""
+    line = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> None:
+        from parlor.llm.registry import ModelRegistry
+
+        registry = await container.get(ModelRegistry)
+        line.print_rows([_row(model) for model in await registry.list()], _COLUMNS)
+        for state in await registry.providers():
+            if state.error is not None:
+                typer.echo(f"{state.name} ({state.base_url}): {state.error}", err=True)
+
+    line.run(work, modules=["llm"])
+
+
+@app.command("call")
+def call(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="Its name, an alias, or - for the default model.")],
+    text: Annotated[str, typer.Argument(help="What to ask it; - reads standard input.")],
+    system: Annotated[str | None, typer.Option(help="Instructions that stand before the question.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="How long the answer may be.")] = None,
+) -> None:
+    """Ask a model one question and print its answer as it comes. Nothing is stored and nothing is charged."""
+    line = command_line(ctx)
+    question = sys.stdin.read() if text == "-" else text
+
+    async def work(container: "AsyncContainer") -> None:
+        from parlor.llm.calling import ask
+        from parlor.llm.registry import ModelRegistry
+
+        found = await (await container.get(ModelRegistry)).find(None if model == "-" else model)
+        show = None if line.json else _show
+        answer = await ask(found, question, system=system, max_output_tokens=max_tokens, show=show)
+        if line.json:
+            line.print_json(answer)
+        else:
+            typer.echo()
+
+    line.run(work, modules=["llm"])
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _row(model: "ModelInfo") -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "provider": model.provider,
+        "default": model.is_default,
+        "context_tokens": model.context_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "input_micros_per_mtok": model.price.input_micros_per_mtok,
+        "output_micros_per_mtok": model.price.output_micros_per_mtok,
+        "aliases": list(model.aliases),
+    }

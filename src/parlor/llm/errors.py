@@ -1,0 +1,39 @@
+"""How a model can fail."""
+
+from typing import Any, Literal
+
+from parlor.core.errors import NotFound, Unavailable
+
+FailureReason = Literal["provider_unreachable", "provider_rate_limited", "provider_error", "provider_protocol", "content_filter"]
+
+_DETAILS: dict[FailureReason, str] = {
+    "provider_unreachable": "The model's provider cannot be reached.",
+    "provider_rate_limited": "The model's provider is limiting our requests. Try again later.",
+    "provider_error": "The model's provider reported an error.",
+    "provider_protocol": "The model's provider sent something that is not a complete answer.",
+    "content_filter": "The model's provider refused this content.",
+}
+
+
+class ModelFailed(Unavailable):
+    """No complete answer. `accepted` tells whether the provider took the request: it sent a 2xx status, so it may charge for it.
+
+    The detail and the facts never contain what the provider wrote: that may quote keys.
+    """
+
+    code = "llm.model_failed"
+
+    def __init__(self, reason: FailureReason, detail: str | None = None, /, *, accepted: bool = False, **facts: Any) -> None:
+        super().__init__(detail or _DETAILS[reason], reason=reason, **facts)
+        self.reason: FailureReason = reason
+        self.accepted = accepted
+
+
+class UnknownModel(NotFound):
+    code = "llm.unknown_model"
+
+
+class NoModel(Unavailable):
+    """A provider is configured, and nothing is known of its models."""
+
+    code = "llm.no_model"

@@ -1,0 +1,110 @@
+"""What a model is to the rest of Parlor, and the typed events it streams."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from parlor.wallet import Price
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the provider counted them, never negative. Cached and reasoning tokens are parts of input and output."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class TextDelta(msgspec.Struct, frozen=True):
+    text: str
+
+
+class ReasoningDelta(msgspec.Struct, frozen=True):
+    text: str
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True):
+    """A fragment of the tool call number `index`. The first one of an index carries `call_id` and `name`; the `arguments` of all are joined."""
+
+    index: int
+    call_id: str | None
+    name: str | None
+    arguments: str
+
+
+class UsageSeen(msgspec.Struct, frozen=True):
+    usage: Usage
+
+
+class Finished(msgspec.Struct, frozen=True):
+    reason: FinishReason
+
+
+ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | UsageSeen | Finished
+
+
+class ToolSpec(msgspec.Struct, frozen=True):
+    """`parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """`arguments` is JSON text as the model wrote it, so it may be invalid."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ModelMessage(msgspec.Struct, frozen=True):
+    """`call_id` is for role "tool": the call that this text is the result of."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    call_id: str | None = None
+
+
+class ModelRequest(msgspec.Struct, frozen=True):
+    """`extra` goes into the provider's request body as it is, and overrides nothing that has a field here."""
+
+    messages: Sequence[ModelMessage]
+    tools: Sequence[ToolSpec] = ()
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: Sequence[str] = ()
+    extra: Mapping[str, Any] = {}
+
+
+class Model(Protocol):
+    @property
+    def name(self) -> str:
+        """`main/gpt-x`: the provider's name in the settings, and the model's at the provider."""
+        ...
+
+    @property
+    def price(self) -> "Price": ...
+
+    @property
+    def max_output_tokens(self) -> int: ...
+
+    @property
+    def context_tokens(self) -> int: ...
+
+    def stream(self, request: ModelRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[ModelEvent]]]:
+        """The answer, one item for everything that one network read brought, with the adjacent TextDeltas of a read already merged.
+
+        The last item ends with Finished, and UsageSeen stands before it when the provider told its usage. Leaving the context, also by
+        cancellation, closes the connection at once. Raises ModelFailed, on entering or while iterating.
+        """
+        ...

@@ -1,0 +1,234 @@
+"""All models there are, by name."""
+
+import asyncio
+import time
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from parlor.core.outbound import Outbound
+from parlor.llm.catalogue import Catalogue, Listing
+from parlor.llm.endpoints import Kind, endpoint_of
+from parlor.llm.errors import NoModel, UnknownModel
+from parlor.llm.offline import NAME as OFFLINE
+from parlor.llm.offline import OfflineModel
+from parlor.llm.providers.openai import OpenAIModel
+from parlor.llm.settings import LlmSettings, ModelSettings
+from parlor.wallet import Price, WalletSettings
+
+if TYPE_CHECKING:
+    from parlor.llm.ports import Model
+
+_MISS_SECONDS = 10
+"""A name that a provider did not list is asked for again, at most this often: it may be new."""
+_STARTUP_SECONDS = 0.5
+_MAX_NAME_CHARS = 300
+_MAX_COMPARED = 400
+
+_NOT_FOR_CHAT = re.compile(
+    r"embed|tts|whisper|dall-e|image|audio|realtime|moderation|transcri|rerank|speech|video|davinci|babbage|sora|veo|imagen|aqa", re.IGNORECASE
+)
+_PREFERRED: Mapping[Kind, tuple[str, ...]] = {
+    "openai": ("gpt-5-mini", "gpt-4.1-mini", "gpt-4o-mini"),
+    "anthropic": ("claude-sonnet-4-5", "claude-sonnet-4-0"),
+    "gemini": ("gemini-2.5-flash", "gemini-2.0-flash"),
+    "ollama": (),
+}
+
+_KNOWN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One model as a list shows it."""
+
+    name: str
+    provider: str
+    context_tokens: int
+    max_output_tokens: int
+    price: Price
+    is_default: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProviderState:
+    """What is known of a provider: how many models (None: it does not say) and what the last look ran into."""
+
+    name: str
+    base_url: str
+    models: int | None
+    is_reachable: bool
+    error: str | None
+
+
+class ModelRegistry:
+    """Finds models: those of the settings, those that providers list, and `parlor/offline`. A provider that does not answer holds up nobody else."""
+
+    def __init__(self, settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> None:
+        self._settings = settings
+        self._default_price = wallet.default_price
+        self._outbound = outbound
+        self._timeouts = settings.timeouts.as_timeouts()
+        self._offline = OfflineModel(Price(0, 0), settings.offline.tokens_per_second)
+        self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
+        self._models: dict[str, Model] = {OFFLINE: self._offline}
+        self._found: dict[str | None, tuple[Model, float]] = {}
+
+    async def find(self, name: str | None) -> "Model":
+        """The model called `name`: `provider/model`, an alias, or a bare name that one provider has; None is the default.
+
+        Raises UnknownModel, and NoModel when there is no default because no configured provider tells what it has.
+        """
+        model = await self._find(name)
+        self._found[name] = (model, time.monotonic())
+        return model
+
+    def known(self, name: str | None) -> "Model | None":
+        """What `find` said a moment ago, for where nothing can be waited for; None: ask `find`."""
+        model, found_at = self._found.get(name, (None, 0.0))
+        return model if time.monotonic() - found_at < _KNOWN_SECONDS else None
+
+    async def _find(self, name: str | None) -> "Model":
+        if name is None:
+            return await self._default()
+        name = self._settings.aliases.get(name, name)
+        return self._models.get(name) or await self._discover(name)
+
+    async def list(self) -> list[ModelInfo]:
+        """Every model that is known now, in the order of the settings; the built-in one last."""
+        listings = await self._listings()
+        try:
+            default = (await self._default()).name
+        except NoModel:
+            default = None
+        models = [self._model(name, listings.get(name.partition("/")[0])) for name in self._names(listings)]
+        return [self._describe(model, default) for model in (*models, self._offline)]
+
+    async def providers(self) -> "list[ProviderState]":
+        listings = await self._listings()
+        return [
+            ProviderState(
+                name, each.endpoint.base_url, None if (found := listings[name]).models is None else len(found.models), found.is_reachable, found.error
+            )
+            for name, each in self._catalogues.items()
+        ]
+
+    async def startup_lines(self, _address: str) -> "list[str]":
+        """What the start says about models. A provider that is slow to answer is not waited for."""
+        if not self._catalogues:
+            return ["Models: only the built-in parlor/offline. Set OPENAI_API_KEY, OPENAI_BASE_URL, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST for real ones."]
+        try:
+            return [_startup_line(state) for state in await asyncio.wait_for(self.providers(), _STARTUP_SECONDS)]
+        except TimeoutError:
+            return [f"Models: still waiting for a provider of {', '.join(self._catalogues)}. `parlor llm models` shows what it has."]
+
+    async def close(self) -> None:
+        await asyncio.gather(*(catalogue.close() for catalogue in self._catalogues.values()))
+
+    async def _listings(self) -> dict[str, Listing]:
+        found = await asyncio.gather(*(catalogue.look() for catalogue in self._catalogues.values()))
+        return dict(zip(self._catalogues, found, strict=True))
+
+    async def _default(self) -> "Model":
+        if self._settings.default_model is not None:
+            return await self.find(self._settings.default_model)
+        first = self._settings.default_provider
+        if first == "parlor" or not self._catalogues:
+            return self._offline
+        for provider in sorted(self._catalogues, key=lambda name: name != first):
+            if (name := await self._default_of(provider)) is not None:
+                return await self.find(name)
+        raise NoModel("No provider tells which models it has. Name one in PARLOR_LLM__DEFAULT_MODEL.")
+
+    async def _default_of(self, provider: str) -> str | None:
+        """The first that the settings list; else what is known to be sensible for this kind; else the first that is made for chats."""
+        if listed := next((name for name in self._settings.models if name.startswith(f"{provider}/")), None):
+            return listed
+        catalogue = self._catalogues[provider]
+        names = list((await catalogue.look()).models or ())
+        preferred = [name for name in _PREFERRED[catalogue.endpoint.kind] if name in names]
+        best = next(iter([*preferred, *(name for name in names if not _NOT_FOR_CHAT.search(name)), *names]), None)
+        return None if best is None else f"{provider}/{best}"
+
+    async def _discover(self, name: str) -> "Model":
+        provider, _, rest = name.partition("/")
+        catalogue = self._catalogues.get(provider)
+        if len(name) > _MAX_NAME_CHARS or not name.isprintable():
+            raise UnknownModel("There is no such model.")
+        if catalogue is None or not rest:
+            return await self._by_bare_name(name)
+        if name in self._settings.models:
+            return self._model(name, None)
+        listing = await catalogue.look()
+        if listing.models is not None and rest not in listing.models:
+            listing = await catalogue.look_again(_MISS_SECONDS)
+        if listing.models is not None and rest not in listing.models:
+            raise self._unknown(name, await self._listings())
+        return self._model(name, listing)
+
+    async def _by_bare_name(self, name: str) -> "Model":
+        """The name may have slashes of its own: `meta-llama/llama-3` is one of OpenRouter's."""
+        if name == self._offline.name.partition("/")[2]:
+            return self._offline
+        listings = await self._listings()
+        found = [each for each in self._names(listings) if each.partition("/")[2] == name]
+        if len(found) == 1:
+            return self._model(found[0], listings[found[0].partition("/")[0]])
+        if found:
+            raise UnknownModel(f"Several providers have {name}: say {' or '.join(found)}.", near=found)
+        raise self._unknown(name, listings)
+
+    def _unknown(self, name: str, listings: Mapping[str, Listing]) -> UnknownModel:
+        names = [*self._names(listings), OFFLINE, *self._settings.aliases]
+        if len(names) > _MAX_COMPARED:
+            # Comparing thousands of names takes longer than a call may hold the loop.
+            start = name.rpartition("/")[2][:3].lower()
+            names = [each for each in names if start in each.lower()][:_MAX_COMPARED]
+        bare = {each.partition("/")[2]: each for each in names}
+        near = list(dict.fromkeys([*get_close_matches(name, names, 3), *(bare[each] for each in get_close_matches(name, list(bare), 3))]))[:3]
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        return UnknownModel(f"There is no model called {name[:100]}.{hint}", near=near)
+
+    def _names(self, listings: Mapping[str, Listing]) -> Iterable[str]:
+        """All full names, those of the settings first."""
+        listed = [name for name in self._settings.models if name.partition("/")[0] in self._catalogues]
+        discovered = [f"{provider}/{name}" for provider, listing in listings.items() for name in listing.models or ()]
+        return dict.fromkeys([*listed, *discovered])
+
+    def _model(self, name: str, listing: Listing | None) -> "Model":
+        if name not in self._models:
+            provider, _, rest = name.partition("/")
+            told = listing.models.get(rest) if listing and listing.models else None
+            self._models[name] = self._built(name, provider, self._settings.models.get(name) or ModelSettings(), told)
+        return self._models[name]
+
+    def _built(self, name: str, provider: str, known: ModelSettings, told_context: int | None) -> OpenAIModel:
+        context = known.context_tokens or told_context or self._settings.default_context_tokens
+        return OpenAIModel(
+            name,
+            self._catalogues[provider].endpoint,
+            self._outbound,
+            price=known.price or self._default_price,
+            context_tokens=context,
+            max_output_tokens=known.max_output_tokens or min(self._settings.default_max_output_tokens, context // 2),
+            timeouts=self._timeouts,
+        )
+
+    def _describe(self, model: "Model", default: str | None) -> ModelInfo:
+        aliases = tuple(alias for alias, name in self._settings.aliases.items() if name == model.name)
+        provider = model.name.partition("/")[0]
+        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases)
+
+
+def _startup_line(state: ProviderState) -> str:
+    return f"Models of {state.name}: {state.models} at {state.base_url}" if state.error is None else f"Models of {state.name}: unknown. {state.error}"
+
+
+async def provide_registry(settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
+    """For the container."""
+    registry = ModelRegistry(settings, wallet, outbound)
+    yield registry
+    await registry.close()

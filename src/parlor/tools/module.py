@@ -1,0 +1,27 @@
+"""The tools room."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from parlor.module import Module
+from parlor.tools.settings import ToolSettings
+
+if TYPE_CHECKING:
+    import dishka
+
+    from parlor.tools.ports import Tool
+
+
+def _provider() -> "dishka.Provider":
+    from parlor.tools.provider import ToolsProvider
+
+    return ToolsProvider()
+
+
+def _tools() -> "Sequence[Tool]":
+    from parlor.tools.builtin.calculator import Calculator
+
+    return (Calculator(),)
+
+
+module = Module(name="tools", settings=ToolSettings, requires=("turns",), provider=_provider, tools=_tools)

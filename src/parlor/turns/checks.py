@@ -1,0 +1,86 @@
+"""What must be true of stored turns, what they hold about a person, and how they are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+
+from parlor.core.db import Database, Transaction, statement
+from parlor.core.health import Check, Health, Status
+from parlor.core.invariants import Invariant
+from parlor.turns import queries
+from parlor.turns.engine import TurnEngine
+from parlor.turns.schemas import TurnRead
+from parlor.turns.tables import Turn
+
+_TERMINAL = "('completed', 'stopped', 'failed', 'interrupted')"
+
+_two_busy = statement(
+    select(Turn.session_id).where(Turn.ended_at.is_(None), Turn.session_id.is_not(None)).group_by(Turn.session_id).having(func.count() > 1)
+)
+_half_ended = statement(
+    select(Turn.id).where(text(f"(state IN {_TERMINAL}) <> (ended_at IS NOT NULL) OR (ended_at IS NOT NULL AND (charge_micros IS NULL OR charge_micros < 0))"))
+)
+_over_hold = statement(select(Turn.id).where(Turn.charge_micros > Turn.hold_micros))
+_unsettled = statement(
+    text(
+        "SELECT turns.id AS id FROM turns LEFT JOIN holds ON holds.turn_id = turns.id "
+        "WHERE turns.ended_at IS NOT NULL AND (holds.id IS NULL OR holds.state = 'open' OR COALESCE(holds.charge_micros, 0) <> turns.charge_micros)"
+    ).columns(Turn.id)
+)
+_open_without_turn = statement(
+    text(
+        "SELECT turns.id AS id FROM turns LEFT JOIN holds ON holds.turn_id = turns.id AND holds.state = 'open' "
+        "WHERE turns.ended_at IS NULL AND (holds.id IS NULL OR holds.amount_micros <> turns.hold_micros)"
+    ).columns(Turn.id)
+)
+
+
+def _named(statement: Any, sentence: str) -> Any:
+    def violations(tx: Transaction) -> Iterable[str]:
+        return [sentence.format(row[0]) for row in tx.run(statement).all()]
+
+    return violations
+
+
+def invariants() -> Sequence[Invariant]:
+    return (
+        Invariant("INV-T3", "A session has at most one turn that is not over.", _named(_two_busy, "session {} has two turns that are not over")),
+        Invariant("INV-T5", "A turn is terminal, has an end and a charge, or none of it.", _named(_half_ended, "turn {} is half ended")),
+        Invariant("INV-M4", "A turn is never charged more than its hold.", _named(_over_hold, "turn {} was charged more than its hold")),
+        Invariant("INV-M3", "A turn that is over has its hold resolved, for its charge.", _named(_unsettled, "turn {} is over and its hold is not settled for its charge")),
+        Invariant("INV-M3b", "A turn that is not over has one open hold of its amount.", _named(_open_without_turn, "turn {} runs without its open hold")),
+    )
+
+
+class TurnUserData:
+    """Turns carry no words of their own once their session is gone; their log does."""
+
+    name = "turns"
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def export(self, account_id: UUID) -> Mapping[str, Any]:
+        rows = await self._db.read(lambda tx: queries.turns_of_account(tx, account_id))
+        return {"turns": [TurnRead.of(row).model_dump(mode="json") for row in rows if row.session_id is not None]}
+
+    async def erase(self, account_id: UUID) -> int:
+        sessions = {row.session_id for row in await self._db.read(lambda tx: queries.turns_of_account(tx, account_id)) if row.session_id is not None}
+        for session_id in sessions:
+            await self._db.write(lambda tx, session_id=session_id: queries.forget_session(tx, session_id), bulk=True)
+        return len(sessions)
+
+
+def health(engine: TurnEngine) -> Sequence[Check]:
+    async def look() -> Health:
+        late = engine.late_leases()
+        details = {"running": engine.count(), "late_leases": late}
+        if late:
+            return Health(Status.DEGRADED, "leases are not renewed", "Look at the database: running turns cannot save what they say.", details)
+        return Health(Status.OK, details=details)
+
+    return (Check("turns", look),)
+
+

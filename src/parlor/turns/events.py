@@ -1,0 +1,167 @@
+"""What happens in a turn, as its log tells it. Each class is one event type of the wire; `type` is its tag.
+
+`TurnEnding` at the end is for other rooms: it is recorded inside T4, before the turn's row is touched.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+
+from parlor.core.events import Event
+from parlor.llm import Usage
+from parlor.turns.states import TurnState
+
+
+class LogEvent(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """The base of everything in a turn's log. JSON has `type` and the fields."""
+
+
+class TurnStarted(LogEvent, tag="turn.started"):
+    session_id: UUID
+    message_id: UUID
+    """The question."""
+    agent: str
+    model: str
+
+
+class StepStarted(LogEvent, tag="step.started"):
+    step: int
+    """Counted from 1: one call of the model."""
+    prompt_tokens: int = 0
+    """Estimated; what the step is charged by when its provider never tells."""
+
+
+class ReasoningDelta(LogEvent, tag="reasoning.delta"):
+    text: str
+
+
+class TextDelta(LogEvent, tag="text.delta"):
+    text: str
+
+
+class ToolCalled(LogEvent, tag="tool.called"):
+    call_id: str
+    tool: str
+    arguments: Any
+
+
+class ToolResult(LogEvent, tag="tool.result"):
+    """Either `result` or `error`."""
+
+    call_id: str
+    result: Any = None
+    error: str | None = None
+
+
+class UsageReported(LogEvent, tag="usage", omit_defaults=False):
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+
+
+class TurnCompleted(LogEvent, tag="turn.completed", omit_defaults=False):
+    message_id: UUID | None
+    """The answer; None when the model said nothing at all."""
+    usage: Usage
+    charge_micros: int
+
+
+class TurnStopped(LogEvent, tag="turn.stopped", omit_defaults=False):
+    message_id: UUID | None
+    usage: Usage
+    charge_micros: int
+
+
+class TurnFailed(LogEvent, tag="turn.failed", omit_defaults=False):
+    problem: dict[str, Any]
+    message_id: UUID | None
+    usage: Usage
+    charge_micros: int
+
+
+class TurnInterrupted(LogEvent, tag="turn.interrupted", omit_defaults=False):
+    problem: dict[str, Any]
+    message_id: UUID | None
+    usage: Usage
+    charge_micros: int
+
+
+AnyLogEvent = (
+    TurnStarted
+    | StepStarted
+    | ReasoningDelta
+    | TextDelta
+    | ToolCalled
+    | ToolResult
+    | UsageReported
+    | TurnCompleted
+    | TurnStopped
+    | TurnFailed
+    | TurnInterrupted
+)
+
+TERMINAL: dict[TurnState, type[TurnCompleted] | type[TurnStopped] | type[TurnFailed] | type[TurnInterrupted]] = {
+    TurnState.COMPLETED: TurnCompleted,
+    TurnState.STOPPED: TurnStopped,
+    TurnState.FAILED: TurnFailed,
+    TurnState.INTERRUPTED: TurnInterrupted,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnEnding(Event):
+    """A turn is about to end, inside T4: whoever keeps the answer writes it now, in this transaction, and takes its locks before the turn's."""
+
+    name: ClassVar[str] = "turn.ending"
+
+    account_id: UUID
+    session_id: UUID
+    turn_id: UUID
+    question_id: UUID
+    answer_id: UUID
+    state: TurnState
+    parts: list[dict[str, Any]]
+    usage: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnEnded(Event):
+    """A turn has ended. Recorded in T4 under the name of how it ended, for whoever listens outside."""
+
+    account_id: UUID
+    session_id: UUID
+    turn_id: UUID
+    agent: str
+    model: str
+    reason: str | None
+    charge_micros: int
+    usage: dict[str, int]
+    ended_at: datetime
+
+
+class CompletedEvent(TurnEnded):
+    name: ClassVar[str] = "turn.completed"
+
+
+class StoppedEvent(TurnEnded):
+    name: ClassVar[str] = "turn.stopped"
+
+
+class FailedEvent(TurnEnded):
+    name: ClassVar[str] = "turn.failed"
+
+
+class InterruptedEvent(TurnEnded):
+    name: ClassVar[str] = "turn.interrupted"
+
+
+ENDED: dict[TurnState, type[TurnEnded]] = {
+    TurnState.COMPLETED: CompletedEvent,
+    TurnState.STOPPED: StoppedEvent,
+    TurnState.FAILED: FailedEvent,
+    TurnState.INTERRUPTED: InterruptedEvent,
+}

@@ -1,0 +1,43 @@
+"""How the services of turns are built, started and stopped."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from dishka import Provider, Scope, provide
+
+from parlor.core.db import Database
+from parlor.core.lifecycle import Shutdown
+from parlor.turns.checks import TurnUserData
+from parlor.turns.closing import TurnCloser
+from parlor.turns.engine import TurnEngine
+from parlor.turns.reading import TurnReader
+from parlor.turns.settings import TurnSettings
+from parlor.turns.steps import StepBook
+from parlor.turns.sweep import TurnSweep
+
+
+class TurnsProvider(Provider):
+    scope = Scope.APP
+
+    closer = provide(TurnCloser)
+    reader = provide(TurnReader)
+    steps = provide(StepBook)
+    sweep = provide(TurnSweep)
+    user_data = provide(TurnUserData)
+
+    @provide
+    async def engine(self, db: Database, closer: TurnCloser, settings: TurnSettings, shutdown: Shutdown) -> AsyncIterator[TurnEngine]:
+        """Turns drain as soon as shutdown is asked for: the server waits for their readers before it takes the house down."""
+        engine = TurnEngine(db, closer, settings)
+        waiting = asyncio.create_task(_drain_when_asked(engine, shutdown), name="drain of turns")
+        yield engine
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        await engine.close()
+
+
+async def _drain_when_asked(engine: TurnEngine, shutdown: Shutdown) -> None:
+    await shutdown.requested.wait()
+    await engine.drain()

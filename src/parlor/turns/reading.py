@@ -1,0 +1,113 @@
+"""Following a turn: replay from its log in memory or in the database, then live. Any number of readers, from anywhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from parlor.core.db import Database, Transaction
+from parlor.core.errors import BadRequest
+from parlor.turns import queries
+from parlor.turns.engine import TurnEngine
+from parlor.turns.errors import NoSuchTurn
+from parlor.turns.events import LogEvent, TurnCompleted, TurnFailed, TurnInterrupted, TurnStopped
+from parlor.turns.log import TurnLog, encode_frame, frame_prefix
+from parlor.turns.segments import EPOCH_NUMBERS, Numbered
+from parlor.turns.states import TurnState
+
+POLL_SECONDS = 0.5
+"""How often a turn that runs elsewhere is looked up. Its server stores what it said once a second."""
+
+TERMINAL_EVENTS = (TurnCompleted, TurnStopped, TurnFailed, TurnInterrupted)
+
+
+class BadCursor(BadRequest):
+    code = "chat.bad_event_id"
+    detail = "This is not the number of an event of this turn: give Last-Event-ID as it was sent, or leave it out."
+
+
+class TurnReader:
+    def __init__(self, db: Database, engine: TurnEngine) -> None:
+        self._db = db
+        self._engine = engine
+
+    async def get(self, turn_id: UUID, account_id: UUID) -> Any:
+        """The turn's row. Raises NoSuchTurn."""
+        turn = await self._db.read(lambda tx: queries.find_turn(tx, turn_id, account_id))
+        if turn is None:
+            raise NoSuchTurn()
+        return turn
+
+    async def follow(self, turn_id: UUID, account_id: UUID, after: int = 0) -> AsyncIterator[bytes]:
+        """SSE frames of all events numbered above `after`; ends after the terminal event. Checks at once, before the first frame.
+
+        Raises NoSuchTurn, and BadCursor for a number that this turn cannot have sent.
+        """
+        log = self._engine.log_of(turn_id, account_id)
+        if log is None:
+            turn = await self.get(turn_id, account_id)
+            if after > turn.epoch * EPOCH_NUMBERS:
+                raise BadCursor()
+            return self._follow_stored(turn_id, after)
+        if after > log.epoch * EPOCH_NUMBERS:
+            raise BadCursor()
+        return self._follow_log(log, after)
+
+    async def _follow_log(self, log: TurnLog, after: int) -> AsyncIterator[bytes]:
+        index = log.index_after(after)
+        while True:
+            if index < len(log.events):
+                frames, index = log.frames(index), len(log.events)
+                yield frames
+            elif log.is_finished:
+                break
+            else:
+                await log.wait(index)
+        if not log.events or not isinstance(log.events[-1], TERMINAL_EVENTS):
+            async for frames in self._follow_stored(log.turn_id, max(after, log.numbers[-1] if log.numbers else 0)):
+                yield frames
+
+    async def _follow_stored(self, turn_id: UUID, after: int) -> AsyncIterator[bytes]:
+        prefix = frame_prefix(turn_id)
+        while True:
+            events, is_over = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
+            if events:
+                after = events[-1].number
+                yield b"".join(encode_frame(number, event, prefix) for number, event in events)
+            if is_over:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def events(self, turn_id: UUID, account_id: UUID) -> list[LogEvent]:
+        """The whole log of a turn that has ended. Raises NoSuchTurn."""
+        log = self._engine.log_of(turn_id, account_id)
+        if log is not None and log.events and isinstance(log.events[-1], TERMINAL_EVENTS):
+            return list(log.events)
+        await self.get(turn_id, account_id)
+        return [numbered.event for numbered in await self._db.read(lambda tx: queries.events_after(tx, turn_id, 0))]
+
+    async def ended(self, turn_id: UUID, account_id: UUID, seconds: float | None = None) -> None:
+        """Returns when the turn is over, or after `seconds`. Raises NoSuchTurn."""
+        try:
+            async with asyncio.timeout(seconds):
+                async for _ in await self.follow(turn_id, account_id):
+                    pass
+        except TimeoutError:
+            return
+
+    async def stop(self, turn_id: UUID, account_id: UUID) -> None:
+        """Ask for the end of a turn, wherever it runs, and wait a few seconds for it. A turn that is over stays as it is. Raises NoSuchTurn."""
+        if self._engine.log_of(turn_id, account_id) is None or not self._engine.stop(turn_id):
+            await self.get(turn_id, account_id)
+            await self._db.write(lambda tx: queries.request_stop(tx, turn_id, account_id))
+        await self.ended(turn_id, account_id, seconds=5)
+
+
+def _stored(tx: Transaction, turn_id: UUID, after: int) -> tuple[list[Numbered], bool]:
+    """The state is read first: whatever a turn that is over has said is then there."""
+    state = queries.turn_state(tx, turn_id)
+    return queries.events_after(tx, turn_id, after), state is None or state.is_terminal
+
+
+def is_over(state: str) -> bool:
+    return TurnState(state).is_terminal

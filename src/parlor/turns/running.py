@@ -1,0 +1,102 @@
+"""A turn while this process runs it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from parlor.llm import Usage, estimate_tokens
+from parlor.turns.events import LogEvent, StepStarted, UsageReported
+from parlor.turns.log import TurnLog
+from parlor.turns.metering import NOTHING, plus, usage_of
+from parlor.turns.segments import Numbered
+from parlor.turns.states import Reason, TurnState
+from parlor.wallet import Price
+
+
+@dataclass(frozen=True, slots=True)
+class NewTurn:
+    """What T1 decides about a turn. `question_id` is the message that is answered, `answer_id` the one that will hold the answer."""
+
+    id: UUID
+    account_id: UUID
+    session_id: UUID
+    question_id: UUID
+    answer_id: UUID
+    agent: str
+    model: str
+    price: Price
+    prompt_tokens_estimate: int
+    hold_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the work of a turn ended."""
+
+    state: TurnState
+    reason: Reason | None = None
+
+
+COMPLETED = Ending(TurnState.COMPLETED)
+
+Work = Callable[["RunningTurn"], Awaitable[Ending]]
+"""What a turn does: emits events, calls the model and the tools with no transaction open, and says how it ended."""
+
+
+class RunningTurn:
+    """The handle that the work of a turn has: its log, its bill so far, its epoch."""
+
+    __slots__ = ("_reported", "cancelled_as", "epoch", "has_begun", "hold_micros", "is_accepted", "is_ending", "lease_until", "log", "saved", "task", "turn")
+
+    def __init__(self, turn: NewTurn, epoch: int, lease_until: float) -> None:
+        self.turn = turn
+        self.epoch = epoch
+        self.hold_micros = turn.hold_micros
+        self.log = TurnLog(turn.id, epoch)
+        self.task: asyncio.Task[None] | None = None
+        self.lease_until = lease_until
+        """On the monotonic clock: past it, another server may have taken the turn, and this one must stop."""
+        self.saved = 0
+        """How many events of the log are stored."""
+        self.is_accepted = False
+        """The provider has taken the request of the step that runs."""
+        self.has_begun = False
+        self.is_ending = False
+        self.cancelled_as: Ending | None = None
+        self._reported = NOTHING
+
+    def emit(self, event: LogEvent) -> None:
+        self.log.append(event)
+
+    def begin_step(self, step: int, prompt_tokens: int) -> None:
+        self.is_accepted = False
+        self.log.append(StepStarted(step=step, prompt_tokens=prompt_tokens))
+
+    def report_usage(self, usage: Usage) -> None:
+        """The provider's count for the step that just ran; the event carries the sum of all steps."""
+        self._reported = total = plus(self._reported, usage)
+        self.log.append(UsageReported(total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens))
+
+    def estimate_usage(self, unlogged_text: str = "") -> None:
+        """Closes a step whose provider did not tell. `unlogged_text` is what it wrote beside the deltas: the tool calls."""
+        total = plus(self.usage(), Usage(input_tokens=0, output_tokens=estimate_tokens(unlogged_text) if unlogged_text else 0))
+        self._reported = total
+        self.log.append(UsageReported(total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens))
+
+    def usage(self) -> Usage:
+        return usage_of(self.log.events, is_accepted=self.is_accepted)
+
+    def unsaved(self) -> list[Numbered]:
+        numbers, events = self.log.numbers, self.log.events
+        return [Numbered(numbers[index], events[index]) for index in range(self.saved, len(events))]
+
+    def cancel(self, ending: Ending) -> bool:
+        """End the work now, as `ending`. Closes the upstream connection by leaving its context. False when the turn is ending already."""
+        if self.is_ending or self.task is None:
+            return False
+        self.is_ending = True
+        self.cancelled_as = ending
+        if self.has_begun:  # a task that is cancelled before its first step never runs at all, and so would never end the turn
+            self.task.cancel()
+        return True

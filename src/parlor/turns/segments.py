@@ -1,0 +1,106 @@
+"""A turn's log as it is stored: neighbouring deltas of one kind become one text and the lengths it was sent in.
+
+So a stored answer takes little more room than its text, and a replay can still be cut at any number, byte for byte as it was sent.
+An entry is `[number, event]` for one event, and `[first, "text" | "reasoning", text, [length, ...]]` for a run of deltas.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from parlor.turns.events import AnyLogEvent, LogEvent, ReasoningDelta, TextDelta, ToolCalled, ToolResult
+
+EPOCH_NUMBERS = 1_000_000
+"""Numbers that one epoch of a turn may use: the first is (epoch - 1) x this + 1, so that none repeats after a crash."""
+
+_RUNS: dict[type[LogEvent], str] = {TextDelta: "text", ReasoningDelta: "reasoning"}
+_DELTAS: dict[str, type[TextDelta] | type[ReasoningDelta]] = {"text": TextDelta, "reasoning": ReasoningDelta}
+
+
+class Numbered(NamedTuple):
+    number: int
+    event: LogEvent
+
+
+def pack(events: Iterable[Numbered]) -> list[list[Any]]:
+    """JSON-ready entries."""
+    entries: list[list[Any]] = []
+    texts: list[str] = []
+    run: list[Any] | None = None
+    for number, event in events:
+        kind = _RUNS.get(type(event))
+        if kind is None:
+            _close(run, texts)
+            run = None
+            entries.append([number, msgspec.to_builtins(event)])
+            continue
+        if run is None or run[1] != kind:
+            _close(run, texts)
+            run, texts = [number, kind, "", []], []
+            entries.append(run)
+        text: str = event.text  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]  # both delta types have it
+        texts.append(text)
+        run[3].append(len(text))
+    _close(run, texts)
+    return entries
+
+
+def _close(run: list[Any] | None, texts: Sequence[str]) -> None:
+    if run is not None:
+        run[2] = "".join(texts)
+
+
+def unpack(entries: Iterable[Sequence[Any]]) -> Iterator[Numbered]:
+    for entry in entries:
+        if len(entry) == 2:
+            yield Numbered(entry[0], msgspec.convert(entry[1], AnyLogEvent))
+            continue
+        number, kind, text, lengths = entry
+        start = 0
+        for offset, length in enumerate(lengths):
+            yield Numbered(number + offset, _DELTAS[kind](text[start : start + length]))
+            start += length
+
+
+def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
+    """The parts of the answer that this log tells. A tool call without a result gets one that says so: a provider refuses history without it."""
+    parts: list[dict[str, Any]] = []
+    texts: list[str] = []
+    for event in events:
+        kind = _RUNS.get(type(event))
+        if kind is not None:
+            if not parts or parts[-1]["type"] != kind:
+                _join(parts, texts)
+                texts = []
+                parts.append({"type": kind, "text": ""})
+            texts.append(event.text)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # both delta types have it
+        elif isinstance(event, ToolCalled):
+            _join(parts, texts)
+            texts = []
+            parts.append({"type": "tool_call", "call_id": event.call_id, "tool": event.tool, "arguments": event.arguments})
+        elif isinstance(event, ToolResult):
+            _join(parts, texts)
+            texts = []
+            parts.append(_result_part(event))
+    _join(parts, texts)
+    return [*parts, *_missing_results(parts)]
+
+
+def _join(parts: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
+    if texts:
+        parts[-1]["text"] = "".join(texts)
+
+
+def _result_part(event: ToolResult) -> dict[str, Any]:
+    outcome = {"error": event.error} if event.error is not None else {"result": event.result}
+    return {"type": "tool_result", "call_id": event.call_id, **outcome}
+
+
+def _missing_results(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    answered = {part["call_id"] for part in parts if part["type"] == "tool_result"}
+    return [
+        {"type": "tool_result", "call_id": part["call_id"], "error": "interrupted: whether this call took effect is unknown"}
+        for part in parts
+        if part["type"] == "tool_call" and part["call_id"] not in answered
+    ]

@@ -1,0 +1,71 @@
+"""Finds turns whose server is gone and ends them as interrupted, from what was stored, by the same rule of charging."""
+
+from typing import Any
+
+import structlog
+
+from parlor.core.db import Database, Transaction
+from parlor.turns import queries
+from parlor.turns.closing import Closing, TurnCloser
+from parlor.turns.engine import TurnEngine
+from parlor.turns.errors import Fenced
+from parlor.turns.metering import usage_of
+from parlor.turns.running import Ending
+from parlor.turns.segments import EPOCH_NUMBERS, parts_of
+from parlor.turns.states import Reason, TurnState
+from parlor.wallet import Price, WalletSettings
+
+logger = structlog.get_logger("parlor.turns")
+
+PAGE = 50
+
+
+class TurnSweep:
+    def __init__(self, db: Database, closer: TurnCloser, engine: TurnEngine, wallet: WalletSettings) -> None:
+        self._db = db
+        self._closer = closer
+        self._engine = engine
+        self._wallet = wallet
+
+    async def sweep(self) -> int:
+        """How many turns were ended. Any number of replicas may do this at once: each turn is ended by one of them."""
+        expired = await self._db.read(lambda tx: queries.expired_turns(tx, PAGE))
+        ended = 0
+        for turn in expired:
+            if self._engine.running(turn.id) is not None:
+                continue  # ours, and late with its lease: the engine decides about it
+            try:
+                if await self._db.write(lambda tx, turn=turn: self._interrupt(tx, turn)):
+                    ended += 1
+                    logger.warning("turn.interrupted", turn_id=str(turn.id))
+            except Fenced:
+                continue
+        return ended
+
+    def _interrupt(self, tx: Transaction, turn: Any) -> bool:
+        if not queries.is_lease_over(tx, turn.id):
+            return False
+        queries.lose_steps(tx, turn.id)
+        events = [numbered.event for numbered in queries.events_after(tx, turn.id, 0)]
+        self._closer.close(
+            tx,
+            Closing(
+                turn_id=turn.id,
+                account_id=turn.account_id,
+                session_id=turn.session_id,
+                question_id=turn.question_id,
+                answer_id=turn.answer_id,
+                agent=turn.agent,
+                model=turn.model,
+                price=Price(input_micros_per_mtok=turn.input_micros_per_mtok, output_micros_per_mtok=turn.output_micros_per_mtok),
+                hold_micros=turn.hold_micros,
+                old_epoch=turn.epoch,
+                epoch=turn.epoch + 1,
+                ending=Ending(TurnState.INTERRUPTED, Reason.SERVER_RESTART),
+                parts=parts_of(events),
+                usage=usage_of(events, is_accepted=self._wallet.assume_accepted),
+                unsaved=[],
+                terminal_number=turn.epoch * EPOCH_NUMBERS + 1,
+            ),
+        )
+        return True

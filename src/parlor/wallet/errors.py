@@ -1,0 +1,31 @@
+"""Refusals of the wallet."""
+
+from parlor.core.errors import Conflict, NotFound, PaymentRequired
+
+
+class InsufficientFunds(PaymentRequired):
+    """Carries `needed_micros` and `available_micros`."""
+
+    code = "wallet.insufficient_funds"
+
+    def __init__(self, *, needed_micros: int, available_micros: int) -> None:
+        super().__init__(
+            f"This may cost up to {needed_micros} micro-credits and {available_micros} are available.",
+            needed_micros=needed_micros,
+            available_micros=available_micros,
+        )
+
+
+class NoSuchHold(NotFound):
+    code = "wallet.no_such_hold"
+    detail = "Nothing was ever held for this."
+
+
+class HoldClosed(Conflict):
+    code = "wallet.hold_closed"
+    detail = "This hold is settled or given back already: its amount cannot be changed any more."
+
+
+class ReferenceUsed(Conflict):
+    code = "wallet.reference_used"
+    detail = "This reference was used for another account or amount. Each grant needs a reference of its own."

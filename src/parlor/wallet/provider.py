@@ -1,0 +1,12 @@
+"""How the services of the wallet are built."""
+
+from dishka import Provider, Scope
+
+from parlor.wallet.service import WalletService
+from parlor.wallet.user_data import WalletUserData
+
+
+def wallet_provider() -> Provider:
+    provider = Provider(scope=Scope.APP)
+    provider.provide_all(WalletService, WalletUserData)
+    return provider

@@ -1,0 +1,252 @@
+"""The rules of money: what may be held, what is charged, and that nothing is paid or given twice."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from parlor.core.db import Database, Transaction
+from parlor.core.errors import Invalid
+from parlor.core.events import Events
+from parlor.core.ids import new_id
+from parlor.wallet import ledger, queries
+from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, ReferenceUsed
+from parlor.wallet.events import WalletCharged, WalletGranted
+from parlor.wallet.ledger import PlatformLeg, Reason, UserLeg
+from parlor.wallet.price import MOST_MICROS
+from parlor.wallet.settings import WalletSettings
+
+PAGE = 100
+LONGEST_REFERENCE = 255
+AFTER_THE_LAST = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    account_id: UUID
+    available_micros: int
+    held_micros: int
+
+    @property
+    def posted_micros(self) -> int:
+        """What the ledger says: held credit is still the user's."""
+        return self.available_micros + self.held_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`state` is open, settled, voided or expired."""
+
+    id: UUID
+    account_id: UUID
+    amount_micros: int
+    state: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the user paid, and what it cost beyond the hold, which the platform bears."""
+
+    charge_micros: int
+    overrun_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a user's ledger. `balance_micros` is the posted balance after it; `number` counts from 1 without gaps."""
+
+    id: UUID
+    kind: str
+    amount_micros: int
+    balance_micros: int
+    reference: str
+    turn_id: UUID | None
+    model: str | None
+    created_at: datetime
+    explanation: str
+    number: int
+
+
+class WalletService:
+    """Everything that takes `tx` is part of the caller's transaction, and locks a hold before the wallet."""
+
+    def __init__(self, db: Database, settings: WalletSettings, events: Events) -> None:
+        self._db = db
+        self._settings = settings
+        self._events = events
+
+    def ensure(self, tx: Transaction, account_id: UUID) -> bool:
+        """Make the wallet with its bonus, if there is none. True if it was made; however many ask, the bonus is given once."""
+        bonus_micros = self._settings.initial_bonus_micros
+        if not queries.open_wallet(tx, account_id, bonus_micros):
+            return False
+        if bonus_micros:
+            bonus = Reason("bonus", str(account_id), "Welcome bonus")
+            ledger.post(tx, bonus, UserLeg(account_id, bonus_micros, bonus_micros, 1), PlatformLeg("bonus", -bonus_micros))
+        return True
+
+    def hold(self, tx: Transaction, account_id: UUID, amount_micros: int, *, turn_id: UUID | None = None, purpose: str = "turn") -> Hold:
+        """Set `amount_micros` aside: for a turn, once per turn (asking again returns the first hold), or for one call, which expires.
+
+        A hold of 0 is the record of something free. Raises InsufficientFunds when less is available: the transaction must then be rolled back.
+        """
+        _check_amount(amount_micros)
+        hold_id = turn_id or new_id()
+        expires_at = None if turn_id is not None else tx.now() + timedelta(seconds=self._settings.hold_ttl_seconds)
+        is_new = queries.claim_hold(
+            tx, hold_id=hold_id, account_id=account_id, turn_id=turn_id, purpose=purpose, amount_micros=amount_micros, expires_at=expires_at
+        )
+        if not is_new:
+            return self.get_hold(tx, hold_id)
+        self._move_to_hold(tx, account_id, amount_micros)
+        return Hold(hold_id, account_id, amount_micros)
+
+    def get_hold(self, tx: Transaction, hold_id: UUID) -> Hold:
+        """Of a turn: `hold_id` is the turn's id. Raises NoSuchHold."""
+        row = _there(queries.find_hold(tx, hold_id))
+        return Hold(row.id, row.account_id, row.amount_micros, row.state)
+
+    def extend(self, tx: Transaction, *, turn_id: UUID, amount_micros: int) -> None:
+        """Hold `amount_micros` in all, if it is less now. Raises InsufficientFunds (the hold stays), HoldClosed, NoSuchHold."""
+        _check_amount(amount_micros)
+        row = self._lock_open(tx, turn_id)
+        if row.amount_micros < amount_micros:
+            self._move_to_hold(tx, row.account_id, amount_micros - row.amount_micros)
+            queries.set_amount(tx, turn_id, amount_micros)
+
+    def shrink(self, tx: Transaction, *, turn_id: UUID, amount_micros: int) -> None:
+        """Hold `amount_micros` in all, if it is more now. Raises HoldClosed, NoSuchHold."""
+        _check_amount(amount_micros)
+        row = self._lock_open(tx, turn_id)
+        if row.amount_micros > amount_micros:
+            queries.set_amount(tx, turn_id, amount_micros)
+            queries.release(tx, row.account_id, row.amount_micros - amount_micros)
+
+    def settle(
+        self,
+        tx: Transaction,
+        *,
+        cost_micros: int,
+        explanation: str,
+        turn_id: UUID | None = None,
+        hold_id: UUID | None = None,
+        model: str | None = None,
+    ) -> Settlement:
+        """End the hold of a turn (or the one of `hold_id`): charge its cost, at most what is held, and give the rest back.
+
+        What it cost beyond the hold is booked to the platform's overrun. Settled once: asking again returns the first result; after `void` or
+        expiry it charges nothing. Raises NoSuchHold.
+        """
+        _check_cost(cost_micros)
+        wanted = _one_of(turn_id, hold_id)
+        row = queries.resolve(tx, wanted, "settled", min(cost_micros, MOST_MICROS))
+        if row is None:
+            row = _there(queries.find_hold(tx, wanted))
+        elif row.charge_micros or row.overrun_micros:
+            self._book(tx, row, model, explanation)
+        elif row.amount_micros:
+            queries.release(tx, row.account_id, row.amount_micros)
+        return Settlement(row.charge_micros, row.overrun_micros)
+
+    def void(self, tx: Transaction, *, turn_id: UUID | None = None, hold_id: UUID | None = None) -> bool:
+        """Give back all that is held. False if it was settled, voided or expired before, or never there."""
+        return self._give_back(tx, _one_of(turn_id, hold_id), "voided")
+
+    def grant(self, tx: Transaction, account_id: UUID, amount_micros: int, *, reference: str, explanation: str = "Grant") -> Entry:
+        """Add credit, once per `reference`: asking again with the same account and amount returns the first entry. Raises ReferenceUsed, Invalid."""
+        _check_grant(amount_micros, reference)
+        self.ensure(tx, account_id)
+        transaction_id = ledger.begin(tx, Reason("grant", reference, explanation))
+        if transaction_id is not None:
+            posted_micros, number = queries.give(tx, account_id, amount_micros)
+            ledger.add_legs(tx, transaction_id, UserLeg(account_id, amount_micros, posted_micros, number), PlatformLeg("payments", -amount_micros))
+            granted = WalletGranted(account_id=account_id, amount_micros=amount_micros, balance_micros=posted_micros, reference=reference)
+            self._events.record(tx, granted)
+        entry = queries.entry_by_reference(tx, account_id, "grant", reference)
+        if entry is None or entry.amount_micros != amount_micros:
+            raise ReferenceUsed
+        return Entry(*entry)
+
+    def expire_holds(self, tx: Transaction) -> int:
+        """Give back what was held for single calls whose process died; a page at a time. Returns how many."""
+        return sum(self._give_back(tx, hold_id, "expired") for hold_id in queries.expired(tx, PAGE))
+
+    async def read(self, account_id: UUID) -> Balance:
+        """Makes the wallet when it is missing."""
+        row = await self._db.read(lambda tx: queries.find(tx, account_id))
+        return (await self.open(account_id))[0] if row is None else Balance(*row)
+
+    async def open(self, account_id: UUID) -> tuple[Balance, bool]:
+        """The wallet, and whether it was made now."""
+
+        def ensure_and_read(tx: Transaction) -> tuple[Balance, bool]:
+            is_new = self.ensure(tx, account_id)
+            return Balance(*queries.find(tx, account_id)), is_new
+
+        return await self._db.write(ensure_and_read)
+
+    async def list_entries(self, account_id: UUID, *, before: int | None = None, limit: int = PAGE) -> list[Entry]:
+        """The newest first; `before` is the `number` of the last entry seen."""
+        number = AFTER_THE_LAST if before is None else before
+        return [Entry(*row) for row in await self._db.read(lambda tx: queries.entries(tx, account_id, number, limit))]
+
+    def _move_to_hold(self, tx: Transaction, account_id: UUID, amount_micros: int) -> None:
+        if amount_micros == 0 or queries.move_to_hold(tx, account_id, amount_micros):
+            return
+        # an account from before this module was on has no wallet yet
+        if self.ensure(tx, account_id) and queries.move_to_hold(tx, account_id, amount_micros):
+            return
+        raise InsufficientFunds(needed_micros=amount_micros, available_micros=queries.find(tx, account_id).available_micros)
+
+    def _book(self, tx: Transaction, row: Any, model: str | None, explanation: str) -> None:
+        charge_micros, overrun_micros = row.charge_micros, row.overrun_micros
+        if overrun_micros:
+            explanation += f"; {overrun_micros} micro-credits above the hold are not charged"
+        legs: list[ledger.Leg] = [PlatformLeg("revenue", charge_micros + overrun_micros), PlatformLeg("overrun", -overrun_micros)]
+        if charge_micros:
+            posted_micros, number = queries.take(tx, row.account_id, held_micros=row.amount_micros, charge_micros=charge_micros)
+            legs.insert(0, UserLeg(row.account_id, -charge_micros, posted_micros, number))
+            charged = WalletCharged(account_id=row.account_id, charge_micros=charge_micros, balance_micros=posted_micros, turn_id=row.turn_id, model=model)
+            self._events.record(tx, charged)
+        ledger.post(tx, Reason("charge", str(row.id), explanation, row.turn_id, model, hold_id=row.id), *legs)
+
+    def _give_back(self, tx: Transaction, hold_id: UUID, outcome: str) -> bool:
+        row = queries.resolve(tx, hold_id, outcome)
+        if row is not None and row.amount_micros:
+            queries.release(tx, row.account_id, row.amount_micros)
+        return row is not None
+
+    def _lock_open(self, tx: Transaction, hold_id: UUID) -> Any:
+        row = _there(queries.lock_hold(tx, hold_id))
+        if row.state != "open":
+            raise HoldClosed
+        return row
+
+
+def _there(row: Any) -> Any:
+    if row is None:
+        raise NoSuchHold
+    return row
+
+
+def _one_of(turn_id: UUID | None, hold_id: UUID | None) -> UUID:
+    found = turn_id or hold_id
+    assert found is not None, "name the turn or the hold"
+    return found
+
+
+def _check_amount(amount_micros: int) -> None:
+    if amount_micros < 0:
+        raise ValueError(f"a hold of {amount_micros} micro-credits")
+
+
+def _check_cost(cost_micros: int) -> None:
+    if cost_micros < 0:
+        raise ValueError(f"a cost of {cost_micros} micro-credits would give credit away")
+
+
+def _check_grant(amount_micros: int, reference: str) -> None:
+    if not 0 < amount_micros <= MOST_MICROS:
+        raise Invalid(f"A grant is between 1 and {MOST_MICROS} micro-credits.")
+    if not len(reference.strip()) >= 1 or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
+        raise Invalid(f"A reference is 1 to {LONGEST_REFERENCE} printable characters.")

@@ -1,0 +1,125 @@
+"""What every test can ask for: both engines, a fresh migrated database, real servers. The servers start at first use."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from pydantic import SecretStr
+
+from parlor.core.clock import Clock, SystemClock
+from parlor.core.db import Database, DatabaseSettings, migrate
+from parlor.core.db.opening import open_database
+from parlor.core.settings import RootSettings
+from tests.support.chromium import run_chromium
+from tests.support.postgres import PostgresServer, apart, run_postgres
+from tests.support.valkey import run_valkey
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+ENGINES = ("sqlite", "postgres")
+KEYS_OF_THE_DEVELOPER = ("OLLAMA_HOST", "DATABASE_URL", "REDIS_URL")
+
+hypothesis_settings.register_profile("parlor", deadline=None)
+hypothesis_settings.load_profile("parlor")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the tests marked long")
+
+
+def pytest_configure() -> None:
+    """Providers switch themselves on by what the environment offers: the developer's keys must not reach a test."""
+    for name in list(os.environ):
+        if name.startswith("PARLOR_") or name.endswith("_API_KEY") or name in KEYS_OF_THE_DEVELOPER:
+            del os.environ[name]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselected, which pytest counts in its last line, and never skipped."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A Postgres server with an empty migrated template: `with postgres.database() as url` is a fresh copy."""
+
+    with run_postgres() as server:
+        server.make_template(lambda url: migrate.upgrade(DatabaseSettings(url=SecretStr(url)), RootSettings()))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated database file, to copy."""
+    path = tmp_path_factory.mktemp("template") / "parlor.db"
+    apart(lambda: migrate.upgrade(DatabaseSettings(url=SecretStr(f"sqlite:///{path}")), RootSettings()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """The URL of a Valkey server that all tests of this process share: use keys of your own."""
+    with run_valkey() as url:
+        yield url
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Runs the test once per engine: "sqlite", then "postgres"."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    if engine == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url
+    else:
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "database" / "parlor.db"
+        path.parent.mkdir()
+        shutil.copy(template, path)
+        yield f"sqlite:///{path}"
+
+
+@pytest.fixture
+def database_settings(database_url: str) -> DatabaseSettings:
+    return DatabaseSettings(url=SecretStr(database_url))
+
+
+@pytest.fixture
+def root_settings(tmp_path: Path) -> RootSettings:
+    return RootSettings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A module's tests may put one in its place that they move: `parlor.testing.ManualClock`."""
+    return SystemClock()
+
+
+@pytest.fixture
+async def db(database_settings: DatabaseSettings, root_settings: RootSettings, clock: Clock) -> AsyncIterator[Database]:
+    """The test's own database, opened."""
+    async with open_database(database_settings, root_settings, clock) as database:
+        yield database
+
+
+@pytest.fixture
+async def browser() -> "AsyncIterator[Browser]":
+    """The system's Chromium. Tests that use it stand in tests/browser, for whose sake `./dev test` installs it."""
+    async with run_chromium() as opened:
+        yield opened
