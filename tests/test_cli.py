@@ -13,6 +13,7 @@ from parlor import __version__
 from parlor.cli import run
 from tests.support.garden import install_garden
 
+ENVIRON = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH") or name.startswith("COVERAGE")}
 HEAVY = ("sqlalchemy", "fastapi", "aiohttp", "uvicorn", "alembic", "asyncpg")
 
 
@@ -22,10 +23,14 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def path_with(garden: Path) -> str:
+    return os.pathsep.join([str(garden), *filter(None, [ENVIRON.get("PYTHONPATH")])])
+
+
 def python(*arguments: str, garden: Path | None = None, **options) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": os.environ["PATH"], **options.pop("environ", {})}
+    environ = {**ENVIRON, **options.pop("environ", {})}
     if garden is not None:
-        environ["PYTHONPATH"] = str(garden)
+        environ["PYTHONPATH"] = path_with(garden)
     return subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False, **options)
 
 
@@ -156,7 +161,7 @@ def test_a_control_character_from_the_database_does_not_reach_the_terminal(garde
 
 
 def shell(command: str, *, garden: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": os.environ["PATH"], "COMMAND": f"{sys.executable} -m parlor", **({"PYTHONPATH": str(garden)} if garden else {})}
+    environ = {**ENVIRON, "COMMAND": f"{sys.executable} -m parlor", **({"PYTHONPATH": path_with(garden)} if garden else {})}
     return subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -189,7 +194,7 @@ def test_an_interrupt_ends_quietly_with_130(garden, here):
         "        print('waiting', flush=True)\n        await asyncio.sleep(60)\n    command_line(ctx).run(work)\n"
         "def water(): ...\ndef rake(): ...\n"
     )
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(garden)}
+    environ = {**ENVIRON, "PYTHONPATH": path_with(garden)}
     with subprocess.Popen(
         [sys.executable, "-m", "parlor", "garden", "wait"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -198,3 +203,10 @@ def test_an_interrupt_ends_quietly_with_130(garden, here):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "")
+
+
+def test_two_modules_cannot_bring_one_command(garden):
+    install_garden(garden, name="meadow")
+    done = parlor("--help", garden=garden)
+    assert done.returncode == 78
+    assert "both bring the command 'rake'" in done.stderr

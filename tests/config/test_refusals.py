@@ -1,7 +1,7 @@
 """Bad settings: refused with one line that names what to change, and the cure."""
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from parlor.core.errors import Misconfigured, rule_for
 from parlor.module import Module
@@ -127,6 +127,20 @@ def test_a_room_refuses_what_its_fields_cannot_say_alone(refusal, load):
 )
 def test_no_complaint_shows_a_secret(refusal, environ):
     assert CANARY not in refusal(environ)
+
+
+def test_what_a_validator_quotes_is_shown_without_its_secret(refusal):
+    class Picky(BaseModel):
+        url: str = ""
+
+        @field_validator("url")
+        @classmethod
+        def _refuse(cls, value: str) -> str:
+            raise ValueError(f"{value} is not good enough")
+
+    said = refusal({"PARLOR_PICKY__URL": f"redis://me:{CANARY}@host"}, modules=[Module("picky", settings=Picky)])
+    assert "is not good enough" in said
+    assert CANARY not in said
 
 
 def test_no_explanation_shows_a_secret(load):

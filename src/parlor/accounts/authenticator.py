@@ -19,8 +19,6 @@ from parlor.core.clock import Clock
 from parlor.core.db import Database
 from parlor.core.errors import Unauthenticated
 
-_MOST_REMEMBERED = 8192
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -76,14 +74,26 @@ class Authenticator:
     """
 
     def __init__(
-        self, db: Database, settings: AuthSettings, clock: Clock, kinds: Sequence[CredentialKind], monotonic: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        settings: AuthSettings,
+        clock: Clock,
+        kinds: Sequence[CredentialKind],
+        monotonic: Callable[[], float] = time.monotonic,
+        most_remembered: int = 8192,
     ) -> None:
         self._db = db
         self._clock = clock
         self._kinds = kinds
         self._monotonic = monotonic
         self._standing_seconds = settings.standing_cache_seconds
+        self._most_remembered = most_remembered
         self._remembered: dict[bytes, _Remembered] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many credentials are remembered."""
+        return len(self._remembered)
 
     async def resolve(self, credential: str | None) -> Caller:
         """The caller behind a bearer credential. Raises `Unauthenticated`, and `AccountSuspended` for a valid one of a suspended account."""
@@ -124,7 +134,7 @@ class Authenticator:
         return caller
 
     def _remember(self, digest: bytes, entry: _Remembered) -> None:
-        if digest not in self._remembered and len(self._remembered) >= _MOST_REMEMBERED:
+        if digest not in self._remembered and len(self._remembered) >= self._most_remembered:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = entry
 

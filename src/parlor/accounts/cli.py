@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make accounts and administrators.", no_args_is_help=True)
 
 _COLUMNS = ("id", "email", "username", "role", "status", "created_at")
-_PAGE = 200
 
 
 @app.command()
@@ -40,7 +39,7 @@ def create(
 
 
 @app.command("list")
-def list_users(ctx: typer.Context) -> None:
+def list_users(ctx: typer.Context, page_size: Annotated[int, typer.Option(min=1, max=1000, hidden=True)] = 200) -> None:
     """List all accounts, the newest first."""
     out = command_line(ctx)
 
@@ -48,9 +47,9 @@ def list_users(ctx: typer.Context) -> None:
         from parlor.accounts.administration import Administration
 
         administration = await container.get(Administration)
-        accounts = page = await administration.list(most=_PAGE)
-        while len(page) == _PAGE:
-            page = await administration.list(before=page[-1].id, most=_PAGE)
+        accounts = page = await administration.list(most=page_size)
+        while len(page) == page_size:
+            page = await administration.list(before=page[-1].id, most=page_size)
             accounts = [*accounts, *page]
         return accounts
 

@@ -35,7 +35,7 @@ def normalise_email(text: str) -> str:
         raise _bad_email("An email address looks like name@example.com.")
     try:
         # The library refuses special-use domains whatever it is told; below a public suffix it judges the same characters and lengths without that.
-        found = validate_email(f"{local}@{domain}.com", check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+        found = validate_email(f"{local}@{domain}.com", check_deliverability=False, allow_smtputf8=False, strict=True, globally_deliverable=False)
     except EmailNotValidError as error:
         raise _bad_email(str(error)) from error
     email = (found.ascii_email or "").removesuffix(".com").lower()

@@ -14,9 +14,13 @@ _MAX_DEPTH = 6
 # Each pattern stands behind a cheap substring test, because every line that is logged passes here.
 _KEY_SHAPES = re.compile(r"\b(pk_|sk-|sk_|rk_|ghp_|gho_|xox[abp]-|AIza|AKIA)[A-Za-z0-9_\-]{6,}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_\-]{5,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?")
-_SCHEME = re.compile(r"\b(Bearer|Basic)(\s+|%20)[A-Za-z0-9._~+/=\-]{4,}", re.IGNORECASE)
+# "Basic things" is prose: a credential has a digit, a capital or some length.
+_SCHEME = re.compile(r"\b(Bearer|Basic)(\s+|%20)(?=[A-Za-z0-9._~+/\-]*(?-i:[A-Z0-9=])|\S{16})[A-Za-z0-9._~+/=\-]{4,}", re.IGNORECASE)
 _USERINFO = re.compile(r"://(?:[^\s/:@\"']*:[^\s@\"']*|[^\s/:@\"']+)@")
-_ASSIGNED = re.compile(rf"((?:{_WORDS})\\?[\"']?\s*[:=]\s*)(?:\\?\"[^\"]*\"|'[^']*'|(?!\[hidden\])[^\s\"',;&}}\)\]]+)", re.IGNORECASE)
+# name=value, "name": "value", and the same inside a string of JSON inside a string of JSON, where quotes carry backslashes.
+_ASSIGNED = re.compile(
+    rf"(?P<name>(?:{_WORDS})\\*[\"']?\s*[:=]\s*)(?:(?P<quote>\\*[\"']).*?(?P=quote)|(?!\[hidden\])(?:\\*[\"'])?[^\s\"',;&}})\]\\]+)", re.IGNORECASE
+)
 _PYDANTIC_INPUT = re.compile(r"input_value=.*?, input_type=")
 _KEY_HINTS = ("pk_", "sk-", "sk_", "rk_", "ghp_", "gho_", "xox", "AIza", "AKIA")
 _WORD_HINTS = ("passw", "passphrase", "secret", "token", "key", "authorization", "cookie", "credential", "dsn")
@@ -60,6 +64,5 @@ def scrub(text: str) -> str:
 
 def _hide_assigned(match: re.Match[str]) -> str:
     """Keeps the quotes of what it hides, so that a line of JSON stays one."""
-    name, value = match[1], match[0][len(match[1]) :]
-    quote = next((mark for mark in ('\\"', '"', "'") if value.startswith(mark)), "")
-    return f"{name}{quote}{HIDDEN}{quote}"
+    quote = match["quote"] or ""
+    return f"{match['name']}{quote}{HIDDEN}{quote}"

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from dishka.integrations.fastapi import FromDishka
-from fastapi import Header
+from fastapi import Depends, Request
 
-from parlor.accounts import AdminDep
+from parlor.accounts import AdminDep, bearer_of
 from parlor.config import Settings
+from parlor.core.errors import Unauthenticated
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import PUBLIC, Router
 from parlor.ops.board import HealthBoard, NoSuchComponent, overall
@@ -15,7 +16,16 @@ from parlor.ops.schemas import Alive, ComponentRead, HealthRead, ModuleList, Mod
 
 router = Router(tags=["operations"])
 
-AuthorizationHeader = Annotated[str | None, Header(alias="Authorization", include_in_schema=False)]
+
+def _credential(request: Request) -> str | None:
+    """None also for a header that is not ours: what anyone may see needs no credential."""
+    try:
+        return bearer_of(request)
+    except Unauthenticated:
+        return None
+
+
+CredentialDep = Annotated[str | None, Depends(_credential)]
 
 
 @router.head("//health", include_in_schema=False, openapi_extra=PUBLIC)
@@ -40,19 +50,17 @@ async def read_readiness(readiness: FromDishka[Readiness]) -> Alive:
     return Alive()
 
 
-@router.get("/health/detailed", openapi_extra=PUBLIC)
-async def read_detailed_health(board: FromDishka[HealthBoard], readers: FromDishka[HealthReaders], authorization: AuthorizationHeader = None) -> HealthRead:
+@router.get("/health/detailed", openapi_extra=PUBLIC, response_model_exclude_unset=True)
+async def read_detailed_health(board: FromDishka[HealthBoard], readers: FromDishka[HealthReaders], credential: CredentialDep) -> HealthRead:
     """Every part of the house. Errors, latencies, details and advice are for administrators and the health token."""
-    in_full = await readers.may_see_all(bearer(authorization))
+    in_full = await readers.may_see_all(credential)
     seen = await board.look()
     return HealthRead(status=overall(seen), components={each.name: ComponentRead.of(each, in_full=in_full) for each in seen})
 
 
-@router.get("/health/{component}", openapi_extra=PUBLIC, responses=documents(NoSuchComponent))
-async def read_component_health(
-    component: str, board: FromDishka[HealthBoard], readers: FromDishka[HealthReaders], authorization: AuthorizationHeader = None
-) -> ComponentRead:
-    return ComponentRead.of(await board.look_at(component), in_full=await readers.may_see_all(bearer(authorization)))
+@router.get("/health/{component}", openapi_extra=PUBLIC, response_model_exclude_unset=True, responses=documents(NoSuchComponent))
+async def read_component_health(component: str, board: FromDishka[HealthBoard], readers: FromDishka[HealthReaders], credential: CredentialDep) -> ComponentRead:
+    return ComponentRead.of(await board.look_at(component), in_full=await readers.may_see_all(credential))
 
 
 @router.get("/admin/modules")
@@ -60,9 +68,3 @@ async def list_modules(_: AdminDep, settings: FromDishka[Settings], board: FromD
     status_of = {each.name: each.status for each in await board.look()}
     rows = [ModuleRead(name=row.module.name, origin=row.origin, on=row.is_on, health=status_of.get(row.module.name)) for row in settings.found]
     return ModuleList(items=rows)
-
-
-def bearer(header: str | None) -> str | None:
-    """The credential of an Authorization header; None when it is of another scheme or missing."""
-    scheme, _, credential = (header or "").partition(" ")
-    return credential.strip() or None if scheme.lower() == "bearer" else None

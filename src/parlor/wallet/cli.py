@@ -57,7 +57,8 @@ def grant(
 
         return await db.write(grant_to)
 
-    out.print_record(asdict(out.run(work)))
+    # others may subscribe to grants: all modules, so that what they do is recorded in the same transaction
+    out.print_record(asdict(out.run(work, everything=True)))
 
 
 @app.command()

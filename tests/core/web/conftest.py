@@ -217,19 +217,35 @@ OpenSite = Callable[..., Awaitable[Site]]
 @pytest.fixture
 def log() -> Iterator["Log"]:
     """What is logged while the test runs, as JSON."""
-    stream = BytesIO()
+    stream = Watched()
     configure_logging(LogSettings(format="json"), "production", stream)
     yield Log(stream)
     structlog.reset_defaults()
 
 
+class Watched(BytesIO):
+    """Tells those who wait of each line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+
+    def flush(self) -> None:
+        self.written.set()
+
+
 @dataclass
 class Log:
-    stream: BytesIO
+    stream: Watched
 
     @property
     def text(self) -> str:
         return self.stream.getvalue().decode()
+
+    async def has(self, event: str) -> None:
+        while not self.lines(event):
+            self.stream.written.clear()
+            await self.stream.written.wait()
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         return [line for line in map(json.loads, self.text.splitlines()) if line["event"] == event]

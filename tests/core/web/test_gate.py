@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+
 from tests.core.web.conftest import OpenSite, Site, head, read_answer
 
 GREETING = b'{"name": "Ada"}'
@@ -245,7 +246,9 @@ async def test_a_connection_that_says_nothing_is_closed_without_a_word(open_site
     writer.close()
 
 
-@pytest.mark.parametrize("request_line", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n", b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_line", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n", b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n"]
+)
 async def test_what_is_not_http_is_400(site: Site, request_line: bytes) -> None:
     answer = await site.ask(request_line)
     assert answer.status in (400, 405)
@@ -260,7 +263,9 @@ async def test_loopback_names_are_answered(site: Site, host: str) -> None:
     assert (await site.ask(head("GET", "/api/v1/things/7", host=host))).status == 200
 
 
-@pytest.mark.parametrize("host", ["a/b?", "a b", "user@localhost", "local\thost", "[::1", "::1", "localhost:", "localhost:x", "-bad", "[zz]", "ä", "localhost,evil.example"])
+@pytest.mark.parametrize(
+    "host", ["a/b?", "a b", "user@localhost", "local\thost", "[::1", "::1", "localhost:", "localhost:x", "-bad", "[zz]", "ä", "localhost,evil.example"]
+)
 async def test_a_host_that_is_none_is_400(site: Site, host: str) -> None:
     """BAD-22"""
     answer = await site.ask(head("GET", "/api/v1/things/7", host=host))
@@ -359,7 +364,9 @@ async def test_a_method_override_header_overrides_nothing(site: Site) -> None:
     assert (answer.status, answer.json) == (200, {"id": 7})
 
 
-@pytest.mark.parametrize("path", ["//", "/api/v1//things/7", "/api/v1/things/7/", "/api/v1/Things/7", "/api/v1/things/7;x", "/api/v1/x/%2e%2e/things/7", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["//", "/api/v1//things/7", "/api/v1/things/7/", "/api/v1/Things/7", "/api/v1/things/7;x", "/api/v1/x/%2e%2e/things/7", "/nothing"]
+)
 async def test_a_path_that_is_not_the_canonical_one_is_no_route(site: Site, path: str) -> None:
     """BAD-23"""
     answer = await site.get(path)

@@ -15,6 +15,7 @@ import sqlalchemy
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -62,8 +63,8 @@ def _status(connection: Connection, scripts: ScriptDirectory) -> SchemaStatus:
         environment.configure(connection=connection)
         current = list(environment.get_context().get_current_heads())
     try:
-        pending = [step for step in scripts.iterate_revisions("heads", current or "base")]
-    except CommandError as error:
+        pending = list(scripts.iterate_revisions("heads", tuple(current) or "base"))
+    except (CommandError, RevisionError) as error:
         raise SchemaTooNew(
             f"The database is at revision {', '.join(current)}, which this version of Parlor does not know: it is newer than the code. Start the newer version."
         ) from error
@@ -143,7 +144,8 @@ def _on_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
 async def _on_postgres(settings: DatabaseSettings, work: Callable[[Connection], T]) -> T:
     assert settings.url is not None
     url = settings.url.get_secret_value()
-    engine = create_async_engine("postgresql+asyncpg://" + url.split("://", 1)[1], poolclass=NullPool)
+    # JSON as text, as the drivers give it to our own type; SQLAlchemy's codec would decode it a first time
+    engine = create_async_engine("postgresql+asyncpg://" + url.split("://", 1)[1], poolclass=NullPool, json_deserializer=str)
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))

@@ -80,6 +80,10 @@ class PostgresDatabase:
         self._settings = settings
 
     async def write(self, fn: Callable[[Any], T], /, *, bulk: bool = False) -> T:
+        # shielded: a caller who is cancelled (a client that left) must not leave it open whether the transaction happened, nor its callbacks undone
+        return await asyncio.shield(asyncio.ensure_future(self._write(fn)))
+
+    async def _write(self, fn: Callable[[Any], T]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._run(fn, "BEGIN")
@@ -108,9 +112,9 @@ class PostgresDatabase:
                 if isinstance(error, (ParlorError, *_AGAIN)):
                     raise error from error.__cause__
                 raise _translated(error) from error
-        for callback in tx.callbacks:
-            callback()
-        return result
+            for callback in tx.callbacks:
+                callback()
+            return result
 
     @staticmethod
     async def _roll_back(connection: Any) -> None:

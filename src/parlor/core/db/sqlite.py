@@ -43,15 +43,15 @@ def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
     """A connection with our settings. `secure_delete=FAST` from the first page on, so that erased text leaves no bytes behind."""
     mode = "rwc" if is_writer else "ro"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=0 if is_writer else 5
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=BUSY_SECONDS
     )
     if is_writer:
         connection.execute("PRAGMA secure_delete = FAST").fetchall()
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("PRAGMA journal_size_limit = 67108864").fetchall()
     connection.executescript(_PRAGMAS)
-    if not is_writer:
-        connection.execute("PRAGMA query_only = ON")
+    # a writer asks again itself, see `begin_immediate`; until here another process that opens the same new file was waited for by SQLite
+    connection.execute("PRAGMA busy_timeout = 0" if is_writer else "PRAGMA query_only = ON").fetchall()
     return connection
 
 

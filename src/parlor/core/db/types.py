@@ -77,7 +77,8 @@ def _microseconds_to_time(value: int) -> datetime:
 
 
 def _time_to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    # asyncpg's ends of time (datetime.min and .max, Postgres's infinities) come back without a zone
+    return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 def _to_json(value: Any) -> str:

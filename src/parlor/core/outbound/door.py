@@ -12,9 +12,7 @@ from parlor.core.outbound.timeouts import Timeouts
 from parlor.core.outbound.urls import Target, parse_url
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
-
-    from parlor.core.outbound.wire import Reply
+    from parlor.core.outbound.wire import Pool, Reply
 
 USER_TIMEOUTS = Timeouts(connect_seconds=10, first_byte_seconds=20, idle_seconds=20, total_seconds=60)
 MAX_REDIRECTS = 3
@@ -33,7 +31,7 @@ class Outbound:
 
     def __init__(self, settings: OutboundSettings, resolve: Resolve = resolve_by_system) -> None:
         self.gate = Gate(settings, resolve)
-        self._sessions: dict[Gate | None, ClientSession] = {}
+        self._pools: dict[Gate | None, Pool] = {}
 
     @asynccontextmanager
     async def trusted(
@@ -88,18 +86,18 @@ class Outbound:
 
     async def close(self) -> None:
         """Close all connections. Calls that are under way fail."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        for pool in self._pools.values():
+            await pool.close()
+        self._pools.clear()
 
     async def _send(self, gate: Gate | None, target: str, method: str, headers: Mapping[str, str] | None, body: bytes | None, timeouts: Timeouts) -> "Reply":
         # Importing aiohttp takes 0.2 s, and most commands call nobody.
-        from parlor.core.outbound.wire import open_session, send
+        from parlor.core.outbound.wire import Pool
 
-        session = self._sessions.get(gate)
-        if session is None:
-            session = self._sessions[gate] = open_session(gate)
-        return await send(session, method, target, headers or {}, body, timeouts)
+        pool = self._pools.get(gate)
+        if pool is None:
+            pool = self._pools[gate] = Pool(gate)
+        return await pool.send(method, target, headers or {}, body, timeouts)
 
 
 def _follow(origin: Target, location: str) -> Target:

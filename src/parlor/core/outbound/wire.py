@@ -1,9 +1,9 @@
-"""aiohttp behind the door: sessions, one request, one reply. Nothing else in Parlor imports aiohttp."""
+"""aiohttp behind the door: pools of connections, one request, one reply. Nothing else in Parlor imports aiohttp."""
 
 import asyncio
 import io
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -42,34 +42,54 @@ class _CheckedResolver(AbstractResolver):
         """Nothing is held open."""
 
 
-def open_session(gate: Gate | None) -> aiohttp.ClientSession:
-    """A pool of connections; with a gate every new connection goes through it. The two kinds never share a connection."""
-    if gate is None:
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
-    else:
-        connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=_CheckedResolver(gate))
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # we ask for plain bodies, and never unpack what was not asked for
-        headers={"Accept-Encoding": "identity", "User-Agent": "parlor"},
-        trust_env=False,
-    )
+class Pool:
+    """Connections that are used again. With a gate every new one goes through it; the two kinds never share a connection."""
 
+    def __init__(self, gate: Gate | None) -> None:
+        if gate is None:
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60)
+        else:
+            connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, resolver=_CheckedResolver(gate))
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # we ask for plain bodies, and never unpack what was not asked for
+            headers={"Accept-Encoding": "identity", "User-Agent": "parlor"},
+            trust_env=False,
+        )
+        self._ending: set[aiohttp.ClientResponse] = set()
 
-async def send(session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: Timeouts) -> "Reply":
-    """Send one request and wait for the status line. Redirects are not followed."""
-    deadline = asyncio.get_running_loop().time() + timeouts.total_seconds
-    limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect_seconds, sock_read=timeouts.first_byte_seconds)
-    # aiohttp warns about large bodies given as bytes, because it writes those in one piece.
-    data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY_BYTES else body
-    target = URL(url)
-    try:
-        async with asyncio.timeout_at(deadline):
-            response = await session.request(method, target, data=data, headers=headers, allow_redirects=False, timeout=limits)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise _translated(error, target.host or "") from error
-    return Reply(response, timeouts.idle_seconds, deadline)
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeouts: Timeouts) -> "Reply":
+        """Send one request and wait for the status line. Redirects are not followed."""
+        deadline = asyncio.get_running_loop().time() + timeouts.total_seconds
+        limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect_seconds, sock_read=timeouts.first_byte_seconds)
+        # aiohttp warns about large bodies given as bytes, because it writes those in one piece.
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY_BYTES else body
+        target = URL(url)
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._session.request(method, target, data=data, headers=headers, allow_redirects=False, timeout=limits)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translated(error, target.host or "") from error
+        return Reply(response, timeouts.idle_seconds, deadline, self._let_end)
+
+    async def close(self) -> None:
+        for response in list(self._ending):
+            response.close()
+        await self._session.close()
+
+    def _let_end(self, response: aiohttp.ClientResponse) -> None:
+        """Wait a moment for the end of a body whose answer is complete: then the connection can be used again."""
+        self._ending.add(response)
+
+        def end() -> None:
+            timer.cancel()
+            self._ending.discard(response)
+            response.close()
+
+        timer = asyncio.get_running_loop().call_later(_GRACE_SECONDS, end)
+        # aiohttp has its own callback there, which has released the connection when this one runs.
+        response.content.on_eof(end)
 
 
 def _translated(error: Exception, host: str) -> OutboundFailed:
@@ -89,13 +109,14 @@ def _translated(error: Exception, host: str) -> OutboundFailed:
 class Reply:
     """An answer whose body is still arriving. It belongs to the `async with` that made it, which closes the connection when it is left early."""
 
-    __slots__ = ("_content", "_deadline", "_idle_seconds", "_is_kept", "_loop", "_response", "_timer", "_waiting_since", "headers", "status")
+    __slots__ = ("_content", "_deadline", "_idle_seconds", "_is_kept", "_let_end", "_loop", "_response", "_timer", "_waiting_since", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, idle_seconds: float, deadline: float) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, idle_seconds: float, deadline: float, let_end: Callable[[aiohttp.ClientResponse], None]) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._content = response.content
+        self._let_end = let_end
         self._loop = asyncio.get_running_loop()
         self._idle_seconds = idle_seconds
         self._deadline = deadline
@@ -147,9 +168,9 @@ class Reply:
     def keep_connection(self) -> None:
         """The answer is complete by its own rules: use the connection again once the peer has ended the body, which it gets a moment for."""
         self._timer.cancel()
-        self._is_kept = True
-        timer = self._loop.call_later(_GRACE_SECONDS, self._response.close)
-        self._content.on_eof(timer.cancel)
+        if not self._is_kept:
+            self._is_kept = True
+            self._let_end(self._response)
 
     def leave(self) -> None:
         """Close the connection at once, unless the body was read to its end. TLS connections are not kept waiting for the peer's goodbye."""

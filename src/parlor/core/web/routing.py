@@ -38,6 +38,11 @@ class _StrictRequest(Request):
 class ParlorRoute(DishkaRoute):
     """A route whose JSON body is read strictly, before anything else of the request is looked at."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        # Said, because FastAPI looks for it in the signature of the response class, and fails to describe one that has none.
+        options["status_code"] = options.get("status_code") or 200
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)

@@ -1,0 +1,1 @@
+"""How fast Parlor is, beside a relay that saves nothing: `./dev bench`, or `python -m bench`. See docs/performance.md."""

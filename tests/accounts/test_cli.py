@@ -1,0 +1,112 @@
+"""`parlor users`, with the ground floor and this room alone."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from parlor import ground
+from parlor.accounts.cli import app
+from parlor.accounts.errors import AccountNotFound, EmailTaken, SetupDone, UnsuitablePassword
+from parlor.accounts.module import module
+from parlor.command import CommandLine
+from parlor.config import load_settings
+from parlor.core.db import DatabaseSettings
+from parlor.core.db.migrate import upgrade
+from parlor.core.errors import Invalid, rule_for
+from parlor.core.settings import RootSettings
+from parlor.module import closure
+from parlor.wiring import open_house
+from tests.accounts.conftest import PASSWORD
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path) -> Run:
+    environ = {
+        "PARLOR_DATABASE__URL": database_url,
+        "PARLOR_DATA_DIR": str(tmp_path / "data"),
+        "PARLOR_AUTH__ARGON2_MEMORY_KIB": "8",
+        "PARLOR_AUTH__ARGON2_TIME_COST": "1",
+    }
+
+    def run(*arguments: str, stdin: str = "", as_json: bool = False) -> Result:
+        settings = load_settings([*ground.modules, module], environ, tmp_path)
+        out = CommandLine(lambda _: settings, lambda s, names, _: open_house(s, None if names is None else closure(s.modules, names)))
+        out.owner, out.json = "accounts", as_json
+        return CliRunner().invoke(app, list(arguments), input=stdin, obj=out)
+
+    return run
+
+
+def test_an_administrator_is_made_from_the_terminal(run: Run) -> None:
+    link = run("setup-link")
+    assert link.exit_code == 0, link.exception
+    assert link.stdout.startswith("http://127.0.0.1:8000/setup#")
+    made = run("create", "Root@example.com", "--admin", "--username", "Root1", "--password-stdin", stdin=PASSWORD + "\nmore\n", as_json=True)
+    assert made.exit_code == 0, made.exception
+    record = json.loads(made.stdout)
+    assert (record["email"], record["role"], record["username"]) == ("root@example.com", "admin", "root1")
+    assert isinstance(run("setup-link").exception, SetupDone)
+    rows = json.loads(run("list", as_json=True).stdout)
+    assert [row["email"] for row in rows] == ["root@example.com"]
+
+
+def test_a_password_is_asked_twice_and_not_shown(run: Run) -> None:
+    made = run("create", "ann@example.com", stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert made.exit_code == 0, made.exception
+    assert PASSWORD not in made.output
+    assert "ann@example.com" in made.stdout
+    assert run("create", "bob@example.com", stdin=f"{PASSWORD}\nanother one entirely\n").exit_code != 0
+    assert "bob" not in run("list").stdout
+
+
+def test_a_promotion_names_who_is_missing(run: Run) -> None:
+    run("create", "ann@example.com", "--password-stdin", stdin=PASSWORD)
+    assert json.loads(run("promote", "Ann@Example.com", as_json=True).stdout)["role"] == "admin"
+    failed = run("promote", "bob@example.com")
+    assert isinstance(failed.exception, AccountNotFound)
+    assert "bob@example.com" in failed.exception.detail
+
+
+def test_what_is_refused_changes_nothing(run: Run) -> None:
+    run("create", "ann@example.com", "--password-stdin", stdin=PASSWORD)
+    refused = {
+        EmailTaken: run("create", "ANN@example.com", "--password-stdin", stdin=PASSWORD),
+        UnsuitablePassword: run("create", "bob@example.com", "--password-stdin", stdin="password123\n"),
+        Invalid: run("create", "bob@example.com", "--password-stdin", stdin=""),
+    }
+    for kind, result in refused.items():
+        assert type(result.exception) is kind
+    assert rule_for(UnsuitablePassword).exit_code == 2
+    assert len(json.loads(run("list", as_json=True).stdout)) == 1
+
+
+def test_more_accounts_than_a_page_are_listed(run: Run) -> None:
+    for number in range(3):
+        run("create", f"user{number}@example.com", "--password-stdin", stdin=PASSWORD)
+    rows = json.loads(run("list", "--page-size", "2", as_json=True).stdout)
+    assert [row["email"] for row in rows] == [f"user{number}@example.com" for number in (2, 1, 0)]
+
+
+async def test_the_real_command_prints_the_link_and_loads_no_web_framework(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    await upgrade(DatabaseSettings(), RootSettings(data_dir=data))
+    script = (
+        "import sys\nfrom parlor.cli import main\ntry:\n    main(['users', 'setup-link'])\nfinally:\n"
+        "    print([name for name in ('fastapi', 'parlor.wallet.service', 'parlor.chat.service') if name in sys.modules], file=sys.stderr)"
+    )
+    environ = {**os.environ, "PARLOR_DATA_DIR": str(data)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, err.decode()
+    assert out.decode().startswith("http://127.0.0.1:8000/setup#")
+    assert err.decode().strip().endswith("[]")

@@ -1,0 +1,5 @@
+"""The whole house, with its health."""
+
+from tests.support.house_fixtures import house, open_served
+
+__all__ = ["house", "open_served"]

@@ -1,0 +1,95 @@
+"""`parlor wallet`, beside no server."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from parlor.cli import run
+from parlor.core.clock import SystemClock
+from parlor.core.db import DatabaseSettings, statement
+from parlor.core.db.opening import open_database
+from parlor.core.settings import RootSettings
+from tests.wallet.conftest import BONUS, House
+
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def call(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command on the test's database; returns what it printed, or what it complained of."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PARLOR_DATABASE__URL", database_url)
+
+    def call(*arguments: str, code: int = 0) -> str:
+        assert run(["wallet", *arguments]) == code, capsys.readouterr()
+        out, err = capsys.readouterr()
+        return out if code == 0 or "--json" in arguments else err
+
+    return call
+
+
+@pytest.fixture
+def house(database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+    """ann@example.com, with the bonus."""
+
+    async def prepare() -> None:
+        async with open_database(database_settings, root_settings, SystemClock()) as db:
+            house = House(db)
+            await house.wallet.open(await house.bare_account("ann@example.com"))
+            await house.bare_account("bob@example.com")
+
+    asyncio.run(prepare())
+
+
+def test_show_tells_people_and_programs_what_is_there(call: Call, house: None) -> None:
+    table = call("show", "Ann@example.com")
+    assert "available micros" in table
+    assert "Welcome bonus" in table
+    record = json.loads(call("show", "ann@example.com", "--json"))
+    assert (record["available_micros"], record["held_micros"], record["posted_micros"]) == (BONUS, 0, BONUS)
+    assert [entry["kind"] for entry in record["entries"]] == ["bonus"]
+
+
+def test_show_makes_a_wallet_that_is_missing(call: Call, house: None) -> None:
+    assert json.loads(call("show", "bob@example.com", "--json"))["available_micros"] == BONUS
+
+
+def test_nobody_of_that_address_is_one_line(call: Call, house: None) -> None:
+    assert call("show", "nobody@example.com", code=1) == "parlor: No account has the address nobody@example.com.\n"
+
+
+def test_a_grant_counts_once_per_reference(call: Call, house: None) -> None:
+    for _ in range(2):
+        entry = json.loads(call("grant", "ann@example.com", "700", "--reference", "invoice 7", "--json"))
+        assert (entry["amount_micros"], entry["balance_micros"], entry["reference"]) == (700, BONUS + 700, "invoice 7")
+    assert "was used for another" in call("grant", "ann@example.com", "701", "--reference", "invoice 7", code=1)
+    assert "was used for another" in call("grant", "bob@example.com", "700", "--reference", "invoice 7", code=1)
+    assert "between 1 and" in call("grant", "ann@example.com", "0", "--reference", "x", code=2)
+    assert json.loads(call("show", "ann@example.com", "--json"))["available_micros"] == BONUS + 700
+
+
+def test_a_grant_needs_a_reference(call: Call, house: None) -> None:
+    assert "reference" in call("grant", "ann@example.com", "700", code=2)
+
+
+def test_verify_is_content_with_books_that_agree(call: Call, house: None) -> None:
+    assert call("verify") == "Every wallet is what its ledger says.\n"
+    assert json.loads(call("verify", "--json")) == {"ok": True, "differences": []}
+
+
+def test_verify_names_the_first_difference_and_fails(call: Call, house: None, database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+    async def spoil() -> None:
+        steal = statement(text("UPDATE wallets SET available_micros = available_micros + 1"))
+        async with open_database(database_settings, root_settings, SystemClock()) as db:
+            await db.write(lambda tx: tx.run(steal))
+
+    asyncio.run(spoil())
+    complaint = call("verify", code=1)
+    assert complaint.startswith("INV-M2: wallet ")
+    assert f"{BONUS + 1} available" in complaint
+    report = json.loads(call("verify", "--json", code=1))
+    assert (report["ok"], [each["code"] for each in report["differences"]]) == (False, ["INV-M2"])
