@@ -2,6 +2,7 @@
 
 import asyncio
 from time import perf_counter
+from typing import cast
 
 _END = b"0\r\n\r\n"
 
@@ -32,8 +33,7 @@ class Connection(asyncio.Protocol):
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():

@@ -68,19 +68,20 @@ class Paced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """Resident memory: before, with all streams of the paced run open, and with as many open ones that say nothing."""
+    """Resident memory: after the start, before the streams, with as many open ones that say nothing, and with all streams of the paced run open."""
 
+    fresh_mib: float
     rested_mib: float
     paced_mib: float
     idle_mib: float
     streams: int
 
     @property
-    def paced_kib_per_stream(self) -> float:
+    def paced_kib(self) -> float:
         return (self.paced_mib - self.rested_mib) * 1024 / self.streams
 
     @property
-    def idle_kib_per_stream(self) -> float:
+    def idle_kib(self) -> float:
         return (self.idle_mib - self.rested_mib) * 1024 / self.streams
 
 

@@ -185,6 +185,7 @@ def test_a_locale_without_our_letters_is_no_error(here):
         done = parlor("config", "paths", "--json", environ=locale)
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout)
+        assert parlor("config", "paths", environ=locale).returncode == 0
 
 
 def test_an_interrupt_ends_quietly_with_130(garden, here):
@@ -210,3 +211,11 @@ def test_two_modules_cannot_bring_one_command(garden):
     done = parlor("--help", garden=garden)
     assert done.returncode == 78
     assert "both bring the command 'rake'" in done.stderr
+
+
+def test_a_reader_that_is_gone_already_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "parlor", "modules"], env=ENVIRON, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

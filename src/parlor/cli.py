@@ -52,8 +52,7 @@ def run(arguments: Sequence[str]) -> int:
         return _explain_usage(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader (`head`) has what it wanted
-        _drop_output()
+    except BrokenPipeError:  # the reader (`head`) has what it wanted; `main` clears what is left
         return 0
     except Exception as error:
         return _fail(out, error)

@@ -132,7 +132,13 @@ def _outbound() -> "dishka.Provider":
 modules = (
     Module(name="core", provider=_house, is_ground=True),
     Module(name="log", settings="parlor.core.log:LogSettings", is_ground=True),
-    Module(name="database", settings="parlor.core.db.settings:DatabaseSettings", provider=_database, is_ground=True),
+    Module(
+        name="database",
+        settings="parlor.core.db.settings:DatabaseSettings",
+        provider=_database,
+        commands={"db upgrade": "parlor.database_cli:upgrade", "db status": "parlor.database_cli:status"},
+        is_ground=True,
+    ),
     Module(name="jobs", settings="parlor.core.jobs.settings:JobSettings", provider=_jobs, is_ground=True),
     Module(name="events", provider=_events, jobs=_event_jobs, user_data=_event_user_data, is_ground=True),
     Module(name="idempotency", provider=_idempotency, jobs=_idempotency_jobs, user_data=_idempotency_user_data, is_ground=True),

@@ -56,6 +56,16 @@ class Heard:
 
     def __init__(self) -> None:
         self.batches: list[Sequence[ModelEvent]] = []
+        self._grew = asyncio.Condition()
+
+    async def add(self, batch: Sequence[ModelEvent]) -> None:
+        self.batches.append(batch)
+        async with self._grew:
+            self._grew.notify_all()
+
+    async def has_text(self, ending: str) -> None:
+        async with self._grew:
+            await self._grew.wait_for(lambda: self.text.endswith(ending))
 
     @property
     def events(self) -> list[ModelEvent]:
@@ -94,5 +104,5 @@ async def hear(model: Model, request: ModelRequest | None = None, heard: Heard |
     heard = heard if heard is not None else Heard()
     async with asyncio.timeout(10), model.stream(request or asks()) as events:
         async for batch in events:
-            heard.batches.append(batch)
+            await heard.add(batch)
     return heard

@@ -31,7 +31,22 @@ def reference(stream: bytes) -> list[bytes]:
 
 
 _FRAGMENTS = st.sampled_from(
-    [b"data: ", b"data:", b"data", b'{"a":1}', "grüße 世界 🎉".encode(), b"\n", b"\n\n", b"\r\n", b"\r", b": ping", b"event: x", b"\xef\xbb\xbf", b"[DONE]", b" "]
+    [
+        b"data: ",
+        b"data:",
+        b"data",
+        b'{"a":1}',
+        "grüße 世界 🎉".encode(),
+        b"\n",
+        b"\n\n",
+        b"\r\n",
+        b"\r",
+        b": ping",
+        b"event: x",
+        b"\xef\xbb\xbf",
+        b"[DONE]",
+        b" ",
+    ]
 )
 
 
@@ -45,7 +60,10 @@ def test_any_cut_of_any_stream_gives_what_the_specification_says(parts: list[byt
     assert decode(*pieces) == reference(stream)
 
 
-@given(payloads=st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), max_size=10), newline=st.sampled_from(["\n", "\r\n", "\r"]))
+@given(
+    payloads=st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), max_size=10),
+    newline=st.sampled_from(["\n", "\r\n", "\r"]),
+)
 def test_payloads_come_back_byte_for_byte_when_every_byte_is_a_read_of_its_own(payloads: list[str], newline: str) -> None:
     stream = "".join(f"data: {payload}{newline}{newline}" for payload in payloads).encode()
 

@@ -12,7 +12,9 @@ def test_nothing_has_no_tokens_and_anything_has_at_least_one() -> None:
     assert estimate_tokens("\ud800") >= 1
 
 
-@pytest.mark.parametrize(("text", "least", "most"), [("The quick brown fox jumps over the lazy dog. " * 10, 90, 130), ("你好世界" * 25, 70, 130), ("Привет мир " * 10, 30, 75)])
+@pytest.mark.parametrize(
+    ("text", "least", "most"), [("The quick brown fox jumps over the lazy dog. " * 10, 90, 130), ("你好世界" * 25, 70, 130), ("Привет мир " * 10, 30, 75)]
+)
 def test_an_estimate_is_near_what_tokenizers_count(text: str, least: int, most: int) -> None:
     assert least <= estimate_tokens(text) <= most
 

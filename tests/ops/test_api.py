@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 import httpx2
 
 from parlor.accounts import Administration
-from parlor.core.db import Database
 from parlor.core.lifecycle import Shutdown
 from tests.ops.conftest import house, open_served
 from tests.support.chat import PASSWORD
@@ -70,18 +69,6 @@ async def test_a_component_that_is_not_there_is_404(house: ServedHouse) -> None:
     async with client(house) as http:
         answer = await http.get("/api/v1/health/nothing")
         assert (answer.status_code, answer.json()["code"]) == (404, "health.no_such_component")
-
-
-async def test_readiness_uses_the_database_and_liveness_does_not(house: ServedHouse) -> None:
-    """REL-11"""
-    await (await house.get(Database)).close()  # type: ignore[attr-defined]  # both engines have it
-    async with client(house) as http:
-        answer = await http.get("/health/ready")
-        assert (answer.status_code, answer.json()["code"]) == (503, "health.not_ready")
-        assert answer.headers["retry-after"] == "1"
-        assert (await http.get("/health/live")).status_code == 200
-        detailed = (await http.get("/api/v1/health/detailed")).json()
-        assert (detailed["status"], detailed["components"]["database"]["status"]) == ("down", "down")
 
 
 async def test_readiness_is_false_at_once_when_the_end_is_asked_for(house: ServedHouse) -> None:

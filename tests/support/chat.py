@@ -110,6 +110,10 @@ class Person:
         self.id: str = account["user"]["id"]
         self.email: str = account["user"]["email"]
 
+    def move_to(self, base_url: str) -> None:
+        """The server is somewhere else now; the token is good there too."""
+        self.client.base_url = f"{base_url}/api/v1"
+
     async def new_session(self, **body: Any) -> str:
         return _json(await self.client.post("/sessions", json=body), 201)["id"]
 

@@ -8,7 +8,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +36,8 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
+DURABLE = SETTINGS | {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica", "shared_buffers": "128MB"}
+"""For benchmarks: a commit is on the disk, as in production."""
 _numbers = count(1)
 
 
@@ -89,7 +91,7 @@ def apart(work: Callable[[], Awaitable[object]]) -> None:
 
 
 @contextmanager
-def run_postgres() -> Iterator[PostgresServer]:
+def run_postgres(settings: Mapping[str, str] = SETTINGS) -> Iterator[PostgresServer]:
     user = _unprivileged() if os.geteuid() == 0 else ""
 
     def command(folder: Path, port: int) -> Sequence[str]:
@@ -97,7 +99,7 @@ def run_postgres() -> Iterator[PostgresServer]:
             shutil.chown(folder, user)
         binaries = _binaries_for(user, folder)
         _make_cluster(binaries, folder / "data", user)
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), *options]
 
     with run_server("postgres", READY, command, user=user) as port:

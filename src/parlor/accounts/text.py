@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from parlor.accounts.errors import InvalidEmail, InvalidUsername
-from parlor.core.errors import Invalid
 
 MAX_EMAIL = 254
 USERNAME_LENGTHS = range(2, 33)
@@ -38,10 +37,8 @@ def normalise_email(text: str) -> str:
         found = validate_email(f"{local}@{domain}.com", check_deliverability=False, allow_smtputf8=False, strict=True, globally_deliverable=False)
     except EmailNotValidError as error:
         raise _bad_email(str(error)) from error
-    email = (found.ascii_email or "").removesuffix(".com").lower()
-    if not email or len(email) > MAX_EMAIL:
-        raise _bad_email("The email address is too long.")
-    return email
+    assert found.ascii_email is not None, "without smtputf8 there always is one"
+    return found.ascii_email.removesuffix(".com").lower()
 
 
 def _bad_email(message: str) -> InvalidEmail:
@@ -81,11 +78,4 @@ def clean_avatar_url(text: str) -> str:
         raise ValueError("an avatar is an http or https address")
     if any(ord(character) <= 0x20 or character in '"<>\\^`{|}\x7f' for character in text):
         raise ValueError("an avatar's address holds no spaces, quotes or control characters")
-    return text
-
-
-def refuse_nul(text: str) -> str:
-    """Postgres cannot store NUL, and nobody types it. Raises `Invalid`."""
-    if "\x00" in text:
-        raise Invalid("A text holds the character NUL.")
     return text

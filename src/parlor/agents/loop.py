@@ -60,6 +60,7 @@ class AgentLoop:
     async def run(self, running: RunningTurn, assignment: Assignment) -> Ending:
         """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
         messages = [ModelMessage(role="system", text=assignment.agent.definition.system_prompt), *assignment.history]
+        call_ids = {call.call_id for message in messages for call in message.tool_calls}
         prompt_tokens, tool_calls = assignment.prompt_tokens, 0
         limits = assignment.agent.definition.limits
         for number in range(1, limits.steps + 1):
@@ -67,7 +68,7 @@ class AgentLoop:
             step = await self._ask(running, assignment, messages)
             if not step.calls:
                 return _ending(step.reason)
-            calls = _distinct(step.calls.values())
+            calls = _distinct(step.calls.values(), call_ids)
             tool_calls += len(calls)
             if tool_calls > limits.tool_calls:
                 raise TurnFailure(Reason.LIMIT_STEPS)
@@ -102,14 +103,17 @@ class AgentLoop:
 
 def _take(running: RunningTurn, step: _Step, event: ModelEvent) -> None:
     if isinstance(event, TextDelta):
-        step.texts.append(event.text)
-        running.emit(TextSaid(event.text))
+        if text := _storable(event.text):
+            step.texts.append(text)
+            running.emit(TextSaid(text))
     elif isinstance(event, ReasoningDelta):
-        running.emit(ReasoningSaid(event.text))
+        if text := _storable(event.text):
+            running.emit(ReasoningSaid(text))
     elif isinstance(event, ToolCallDelta):
         before = step.calls.get(event.index)
         if before is None:
-            step.calls[event.index] = ToolCall(call_id=event.call_id or f"call_{event.index}", name=event.name or "", arguments=event.arguments)
+            call_id = _storable(event.call_id or f"call_{event.index}")
+            step.calls[event.index] = ToolCall(call_id=call_id, name=_storable(event.name or ""), arguments=event.arguments)
         else:
             step.calls[event.index] = ToolCall(call_id=before.call_id, name=before.name, arguments=before.arguments + event.arguments)
     elif isinstance(event, UsageSeen):
@@ -120,21 +124,29 @@ def _take(running: RunningTurn, step: _Step, event: ModelEvent) -> None:
         step.reason = event.reason
 
 
+def _storable(text: str) -> str:
+    """Without NUL: Postgres stores no text that has one, and one such answer would take the checkpoint of all others with it."""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
 def _ending(reason: str) -> Ending:
     if reason == "content_filter":
         return Ending(TurnState.FAILED, Reason.CONTENT_FILTER)
     return Ending(TurnState.COMPLETED, Reason.LENGTH) if reason == "length" else COMPLETED
 
 
-def _distinct(calls: Iterable[ToolCall]) -> list[ToolCall]:
-    """In order, with call ids made unique: some providers send one id for all, and history with two equal ids is refused."""
-    seen: dict[str, ToolCall] = {}
+def _distinct(calls: Iterable[ToolCall], taken: set[str]) -> list[ToolCall]:
+    """In order, with call ids that the conversation does not have yet: some providers send one id for all, and history with two equal ids is refused."""
+    distinct: list[ToolCall] = []
     for call in calls:
         call_id = call.call_id
-        while call_id in seen:
-            call_id += "_"
-        seen[call_id] = ToolCall(call_id=call_id, name=call.name, arguments=call.arguments)
-    return list(seen.values())
+        number = 1
+        while call_id in taken:
+            number += 1
+            call_id = f"{call.call_id}_{number}"
+        taken.add(call_id)
+        distinct.append(ToolCall(call_id=call_id, name=call.name, arguments=call.arguments))
+    return distinct
 
 
 def as_text(result: object, error: str | None) -> str:

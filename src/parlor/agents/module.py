@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def _provider() -> "dishka.Provider":
-    from parlor.agents.provider import AgentsProvider
+    from parlor.agents.provider import agents_provider
 
-    return AgentsProvider()
+    return agents_provider()
 
 
 module = Module(name="agents", settings=AgentsSettings, requires=("tools",), provider=_provider)

@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_AGENT = "assistant"
 
-DEFAULT_PROMPT = "You are a helpful assistant. Answer in the language of the question. Use a tool when it gives a surer answer than you would; say so when you do not know."
+DEFAULT_PROMPT = (
+    "You are a helpful assistant. Answer in the language of the question. Use a tool when it gives a surer answer than you would; say so when you do not know."
+)
 
 
 class AgentLimits(BaseModel):

@@ -32,9 +32,7 @@ _MAY_BE_NULL = ("agent", "model")
 
 @router.post("/sessions", status_code=201, responses=documents(UnknownAgent))
 async def create_session(body: SessionCreate, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
-    row = await sessions.create(
-        caller.account_id, title=body.title, category=body.category, agent=body.agent, model=body.model, metadata=body.metadata or {}
-    )
+    row = await sessions.create(caller.account_id, title=body.title, category=body.category, agent=body.agent, model=body.model, metadata=body.metadata or {})
     return SessionRead.of(row)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Agent = Annotated[str | None, typer.Option("--agent", help="Which agent answers.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="Which model it uses.")]
-Server = Annotated[str | None, typer.Option("--server", help="Address of a running Parlor; without it the conversation runs in this process and charges nothing.")]
+Server = Annotated[str | None, typer.Option("--server", help="Address of a running Parlor; without it everything runs in this process, free of charge.")]
 Resume = Annotated[str | None, typer.Option("--session", help="Go on with this session.")]
 
 
@@ -83,5 +83,3 @@ async def _ask(read: Callable[[str], str]) -> str | None:
         return await asyncio.to_thread(read, "[bold]you>[/bold] ")
     except EOFError:
         return None
-
-

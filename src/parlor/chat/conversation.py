@@ -12,11 +12,8 @@ from parlor.chat.errors import NoSuchSession
 from parlor.chat.sending import Question, Sender
 from parlor.chat.sessions import Sessions
 from parlor.core.db import Database
-from parlor.core.db.migrate import upgrade
-from parlor.core.db.settings import DatabaseSettings
 from parlor.core.errors import ParlorError, Unauthenticated
 from parlor.core.outbound import Outbound
-from parlor.core.settings import RootSettings
 from parlor.turns import TurnReader
 
 if TYPE_CHECKING:
@@ -45,8 +42,7 @@ class Refused(ParlorError):
 
 
 async def in_process(container: "AsyncContainer", *, agent: str | None, model: str | None, session: str | None) -> "LocalConversation":
-    """As the local operator, who is not charged. Brings the database up to date first, so that it works in an empty folder."""
-    await upgrade(await container.get(DatabaseSettings), await container.get(RootSettings))
+    """As the local operator, who is not charged."""
     db, directory = await container.get(Database), await container.get(AccountDirectory)
     sessions = await container.get(Sessions)
     account = await db.write(directory.operator)
@@ -154,5 +150,3 @@ def _id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NoSuchSession() from None
-
-

@@ -11,7 +11,8 @@ from parlor.core.invariants import Invariant
 _gaps = statement(
     text(
         "SELECT sessions.id AS id FROM sessions LEFT JOIN messages ON messages.session_id = sessions.id "
-        "GROUP BY sessions.id, sessions.message_count HAVING COUNT(messages.id) <> sessions.message_count OR COALESCE(MAX(messages.seq), 0) <> sessions.message_count"
+        "GROUP BY sessions.id, sessions.message_count HAVING COUNT(messages.id) <> sessions.message_count "
+        "OR COALESCE(MAX(messages.seq), 0) <> sessions.message_count"
     ).columns(Session.id)
 )
 _orphans = statement(

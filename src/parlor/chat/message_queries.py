@@ -127,7 +127,8 @@ _search = statement(
     .columns(*_found_columns, snippet=Message.text.type),
     postgres=text(
         "SELECT messages.id, messages.session_id, messages.role, messages.created_at, messages.number, sessions.title, "
-        f"ts_headline('simple', messages.text, websearch_to_tsquery('simple', CAST(:query AS text)), 'StartSel={MARK_START}, StopSel={MARK_END}, MaxWords=24, MinWords=8') AS snippet "
+        "ts_headline('simple', messages.text, websearch_to_tsquery('simple', CAST(:query AS text)), "
+        f"'StartSel={MARK_START}, StopSel={MARK_END}, MaxWords=24, MinWords=8') AS snippet "
         "FROM messages JOIN sessions ON sessions.id = messages.session_id "
         "WHERE to_tsvector('simple', messages.text) @@ websearch_to_tsquery('simple', CAST(:query AS text)) "
         "AND messages.account_id = :account_id AND messages.number < CAST(:before AS bigint) "

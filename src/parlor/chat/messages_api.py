@@ -69,5 +69,3 @@ def _question(session_id: UUID, body: MessageCreate, caller: Caller, settings: C
         model=body.model,
         params=body.params,
     )
-
-

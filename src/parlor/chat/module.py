@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def _provider() -> "dishka.Provider":
-    from parlor.chat.provider import ChatProvider
+    from parlor.chat.provider import chat_provider
 
-    return ChatProvider()
+    return chat_provider()
 
 
 def _routes() -> "Sequence[APIRouter]":

@@ -1,6 +1,6 @@
 """How the services of chat are built."""
 
-from dishka import Provider, Scope, provide
+from dishka import Provider, Scope
 
 from parlor.chat.answering import Answering
 from parlor.chat.searching import MessageSearch
@@ -9,11 +9,7 @@ from parlor.chat.sessions import Sessions
 from parlor.chat.user_data import ChatUserData
 
 
-class ChatProvider(Provider):
-    scope = Scope.APP
-
-    answering = provide(Answering)
-    search = provide(MessageSearch)
-    sender = provide(Sender)
-    sessions = provide(Sessions)
-    user_data = provide(ChatUserData)
+def chat_provider() -> Provider:
+    provider = Provider(scope=Scope.APP)
+    provider.provide_all(Answering, MessageSearch, Sender, Sessions, ChatUserData)
+    return provider

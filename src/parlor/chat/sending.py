@@ -1,7 +1,7 @@
 """T1: a question is saved, credit is held and a turn begins, in one transaction; then the agent runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class Question:
     again: UUID | None = None
     agent: str | None = None
     model: str | None = None
-    params: ModelParams = ModelParams()
+    params: ModelParams = field(default_factory=ModelParams)
     is_free: bool = False
     """The operator's own, at the command line."""
 

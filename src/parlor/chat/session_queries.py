@@ -55,10 +55,14 @@ def use_session(tx: Transaction, session_id: UUID, account_id: UUID, *, added: i
     return tx.run(_use, session_id=session_id, account_id=account_id, added=added, now=tx.now()).one_or_none()
 
 
+_new_title = bindparam("new_title", type_=String())
 _mark = statement(
     update(Session)
     .where(Session.id == bindparam("session_id"))
-    .values(is_branched=or_(Session.is_branched, bindparam("branches", type_=Boolean())), title=func.coalesce(func.nullif(Session.title, ""), bindparam("new_title", type_=String())))
+    .values(
+        is_branched=or_(Session.is_branched, bindparam("branches", type_=Boolean())),
+        title=func.coalesce(func.nullif(Session.title, ""), bindparam("new_title", type_=String())),
+    )
 )
 
 
@@ -86,6 +90,7 @@ def delete_session(tx: Transaction, session_id: UUID, account_id: UUID) -> bool:
     return tx.run(_delete, session_id=session_id, account_id=account_id).one_or_none() is not None
 
 
+_before_at = bindparam("before_at", type_=UtcTime())
 _any_category = bindparam("any_category", type_=Boolean())
 _list = statement(
     select(*_columns)
@@ -94,7 +99,10 @@ _list = statement(
         Session.is_archived == bindparam("archived", type_=Boolean()),
         or_(_any_category, Session.category == bindparam("category")),
         func.lower(Session.title).like(bindparam("pattern", type_=String()), escape="\\"),
-        or_(Session.last_active_at < bindparam("before_at", type_=UtcTime()), and_(Session.last_active_at == bindparam("before_at", type_=UtcTime()), Session.id < bindparam("before_id", type_=Id()))),
+        or_(
+            Session.last_active_at < bindparam("before_at", type_=UtcTime()),
+            and_(Session.last_active_at == bindparam("before_at", type_=UtcTime()), Session.id < bindparam("before_id", type_=Id())),
+        ),
     )
     .order_by(Session.last_active_at.desc(), Session.id.desc())
     .limit(bindparam("most", type_=Integer()))

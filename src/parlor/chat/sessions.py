@@ -60,9 +60,7 @@ class Sessions:
 
         return await self._db.read(read)
 
-    async def list(
-        self, account_id: UUID, listing: Listing, before: tuple[datetime, UUID] | None, most: int
-    ) -> tuple[Sequence[Any], Mapping[UUID, UUID]]:
+    async def list(self, account_id: UUID, listing: Listing, before: tuple[datetime, UUID] | None, most: int) -> tuple[Sequence[Any], Mapping[UUID, UUID]]:
         """Last used first, with the turns that are not over."""
 
         def read(tx: Transaction) -> tuple[Sequence[Any], Mapping[UUID, UUID]]:

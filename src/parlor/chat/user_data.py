@@ -21,7 +21,7 @@ class ChatUserData:
         return {"sessions": [await self._db.read(lambda tx, each=each: _exported(tx, each, account_id)) for each in session_ids]}
 
     async def erase(self, account_id: UUID) -> int:
-        """Session by session, each in a transaction of its own. A turn that runs must have been stopped before: it would find its session gone, and keep nothing."""
+        """Session by session, each in a transaction of its own. A turn that still runs finds its session gone, and keeps nothing."""
         session_ids = await self._db.read(lambda tx: session_queries.session_ids(tx, account_id))
         for session_id in session_ids:
             await self._db.write(lambda tx, each=session_id: _erase(tx, each, account_id), bulk=True)
@@ -39,5 +39,3 @@ def _erase(tx: Transaction, session_id: UUID, account_id: UUID) -> None:
     forget_session(tx, session_id)
     message_queries.delete_messages(tx, session_id)
     session_queries.delete_session(tx, session_id, account_id)
-
-

@@ -1,15 +1,24 @@
 """What the container builds for this room."""
 
+from collections.abc import AsyncIterator
+
 from dishka import Provider, Scope, decorate, provide
 
 from parlor.core.lifecycle import StartupNotices
-from parlor.llm.registry import ModelRegistry, provide_registry
+from parlor.core.outbound import Outbound
+from parlor.llm.registry import ModelRegistry
+from parlor.llm.settings import LlmSettings
+from parlor.wallet import WalletSettings
 
 
 class LlmProvider(Provider):
     scope = Scope.APP
 
-    registry = provide(staticmethod(provide_registry))
+    @provide
+    async def registry(self, settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
+        registry = ModelRegistry(settings, wallet, outbound)
+        yield registry
+        await registry.close()
 
     @decorate
     def notices(self, notices: StartupNotices, registry: ModelRegistry) -> StartupNotices:

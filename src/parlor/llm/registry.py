@@ -1,9 +1,9 @@
 """All models there are, by name."""
 
 import asyncio
-import time
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ _PREFERRED: Mapping[Kind, tuple[str, ...]] = {
 }
 
 _KNOWN_SECONDS = 30.0
+_MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class ModelRegistry:
         Raises UnknownModel, and NoModel when there is no default because no configured provider tells what it has.
         """
         model = await self._find(name)
+        if len(self._found) >= _MAX_REMEMBERED:  # a provider that lists nothing takes any name
+            self._found.clear()
         self._found[name] = (model, time.monotonic())
         return model
 
@@ -116,10 +119,16 @@ class ModelRegistry:
             for name, each in self._catalogues.items()
         ]
 
+    async def refresh(self) -> None:
+        """Ask every provider again for what it has."""
+        await asyncio.gather(*(catalogue.look_again(0) for catalogue in self._catalogues.values()))
+
     async def startup_lines(self, _address: str) -> "list[str]":
         """What the start says about models. A provider that is slow to answer is not waited for."""
         if not self._catalogues:
-            return ["Models: only the built-in parlor/offline. Set OPENAI_API_KEY, OPENAI_BASE_URL, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST for real ones."]
+            return [
+                "Models: only the built-in parlor/offline. Set OPENAI_API_KEY, OPENAI_BASE_URL, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST for real ones."
+            ]
         try:
             return [_startup_line(state) for state in await asyncio.wait_for(self.providers(), _STARTUP_SECONDS)]
         except TimeoutError:
@@ -199,11 +208,15 @@ class ModelRegistry:
         return dict.fromkeys([*listed, *discovered])
 
     def _model(self, name: str, listing: Listing | None) -> "Model":
-        if name not in self._models:
-            provider, _, rest = name.partition("/")
-            told = listing.models.get(rest) if listing and listing.models else None
-            self._models[name] = self._built(name, provider, self._settings.models.get(name) or ModelSettings(), told)
-        return self._models[name]
+        """Kept when it is known to exist: a provider that lists nothing takes any name, and callers could think of many."""
+        if found := self._models.get(name):
+            return found
+        provider, _, rest = name.partition("/")
+        known, told = self._settings.models.get(name), listing.models if listing else None
+        model = self._built(name, provider, known or ModelSettings(), told.get(rest) if told else None)
+        if known is not None or (told and rest in told):
+            self._models[name] = model
+        return model
 
     def _built(self, name: str, provider: str, known: ModelSettings, told_context: int | None) -> OpenAIModel:
         context = known.context_tokens or told_context or self._settings.default_context_tokens
@@ -225,10 +238,3 @@ class ModelRegistry:
 
 def _startup_line(state: ProviderState) -> str:
     return f"Models of {state.name}: {state.models} at {state.base_url}" if state.error is None else f"Models of {state.name}: unknown. {state.error}"
-
-
-async def provide_registry(settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
-    """For the container."""
-    registry = ModelRegistry(settings, wallet, outbound)
-    yield registry
-    await registry.close()

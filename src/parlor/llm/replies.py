@@ -84,9 +84,9 @@ _WORDS = (
     (r"\b(divided by|over)\b", "/"),
     (r"\bto the power of\b", "**"),
     (r"\bsquared\b", "** 2"),
-    (r"(?<=\d)\s*[x×](?=\s*\d)", " * "),  # noqa: RUF001  # the multiplication sign that people write
+    (r"(?<=\d)\s*[x×](?=\s*\d)", " * "),  # the multiplication sign that people write
     (r"÷", "/"),
-    (r"−", "-"),  # noqa: RUF001  # the minus sign that people write
+    (r"−", "-"),  # the minus sign that people write
     (r"(?<=\d)\s*%\s*of\b", " / 100 *"),
     (r"\bsquare root of\s+(\d+(?:\.\d+)?)", r"sqrt(\1)"),
     (r"(?<=\d),(?=\d{3}\b)", ""),

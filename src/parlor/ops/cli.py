@@ -47,7 +47,7 @@ async def _show_health(out: CommandLine, container: "AsyncContainer") -> None:
 
 
 async def _examine(out: CommandLine, container: "AsyncContainer", *, deep: bool) -> None:
-    findings = [*_settings(out), *await _storage(out), *await _parts(container), *(await _stored(container) if deep else ())]
+    findings = [*_settings(out), *await _storage(out, container), *await _parts(container), *(await _stored(container) if deep else ())]
     out.print_rows(findings, ["finding", "about", "says", "cure"])
     wrong = sum(each["finding"] == "wrong" for each in findings)
     out.say("Nothing to mend." if not wrong else f"{wrong} to mend.")
@@ -65,7 +65,8 @@ def _settings(out: CommandLine) -> Sequence[dict[str, Any]]:
     return notes or [_finding("ok", "settings", "valid")]
 
 
-async def _storage(out: CommandLine) -> Sequence[dict[str, Any]]:
+async def _storage(out: CommandLine, container: "AsyncContainer") -> Sequence[dict[str, Any]]:
+    from parlor.core.collected import Migrations
     from parlor.core.db.migrate import status
     from parlor.core.db.settings import DatabaseSettings
 
@@ -74,7 +75,7 @@ async def _storage(out: CommandLine) -> Sequence[dict[str, Any]]:
     writable = root.data_dir.is_dir() and os.access(root.data_dir, os.W_OK | os.X_OK)
     cure = None if writable else "Set PARLOR_DATA_DIR to a folder that can be written, or start the server once."
     rows.append(_finding("ok" if writable else "wrong", "data directory", str(root.data_dir), cure))
-    schema = await status(out.settings.group(DatabaseSettings), root)
+    schema = await status(out.settings.group(DatabaseSettings), root, await container.get(Migrations))
     if schema.pending:
         rows.append(_finding("wrong", "schema", f"{schema.pending} migrations behind", "Run `parlor db upgrade`, or start the server."))
     else:

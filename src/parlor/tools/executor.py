@@ -67,7 +67,6 @@ class ToolExecutor:
 def _arguments(text: str) -> dict[str, Any] | None:
     """None when they are not a JSON object; no text at all means no arguments."""
     try:
-        value = msgspec.json.decode(text or "{}")
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def _provider() -> "dishka.Provider":
-    from parlor.tools.provider import ToolsProvider
+    from parlor.tools.provider import tools_provider
 
-    return ToolsProvider()
+    return tools_provider()
 
 
 def _tools() -> "Sequence[Tool]":

@@ -1,17 +1,18 @@
 """How the services of tools are built."""
 
-from dishka import Provider, Scope, provide
+from dishka import Provider, Scope
 
 from parlor.core.collected import Tools
 from parlor.tools.executor import ToolExecutor
 from parlor.tools.registry import ToolRegistry
 
 
-class ToolsProvider(Provider):
-    scope = Scope.APP
+def _registry(tools: Tools) -> ToolRegistry:
+    return ToolRegistry(tools)
 
-    executor = provide(ToolExecutor)
 
-    @provide
-    def registry(self, tools: Tools) -> ToolRegistry:
-        return ToolRegistry(tools)
+def tools_provider() -> Provider:
+    provider = Provider(scope=Scope.APP)
+    provider.provide(ToolExecutor)
+    provider.provide(_registry)
+    return provider

@@ -16,9 +16,7 @@ from parlor.turns.tables import Turn
 
 _TERMINAL = "('completed', 'stopped', 'failed', 'interrupted')"
 
-_two_busy = statement(
-    select(Turn.session_id).where(Turn.ended_at.is_(None), Turn.session_id.is_not(None)).group_by(Turn.session_id).having(func.count() > 1)
-)
+_two_busy = statement(select(Turn.session_id).where(Turn.ended_at.is_(None), Turn.session_id.is_not(None)).group_by(Turn.session_id).having(func.count() > 1))
 _half_ended = statement(
     select(Turn.id).where(text(f"(state IN {_TERMINAL}) <> (ended_at IS NOT NULL) OR (ended_at IS NOT NULL AND (charge_micros IS NULL OR charge_micros < 0))"))
 )
@@ -49,7 +47,11 @@ def invariants() -> Sequence[Invariant]:
         Invariant("INV-T3", "A session has at most one turn that is not over.", _named(_two_busy, "session {} has two turns that are not over")),
         Invariant("INV-T5", "A turn is terminal, has an end and a charge, or none of it.", _named(_half_ended, "turn {} is half ended")),
         Invariant("INV-M4", "A turn is never charged more than its hold.", _named(_over_hold, "turn {} was charged more than its hold")),
-        Invariant("INV-M3", "A turn that is over has its hold resolved, for its charge.", _named(_unsettled, "turn {} is over and its hold is not settled for its charge")),
+        Invariant(
+            "INV-M3",
+            "A turn that is over has its hold resolved, for its charge.",
+            _named(_unsettled, "turn {} is over, its hold not settled for its charge"),
+        ),
         Invariant("INV-M3b", "A turn that is not over has one open hold of its amount.", _named(_open_without_turn, "turn {} runs without its open hold")),
     )
 
@@ -82,5 +84,3 @@ def health(engine: TurnEngine) -> Sequence[Check]:
         return Health(Status.OK, details=details)
 
     return (Check("turns", look),)
-
-

@@ -19,7 +19,7 @@ class LogEvent(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True
     """The base of everything in a turn's log. JSON has `type` and the fields."""
 
 
-class TurnStarted(LogEvent, tag="turn.started"):
+class TurnStarted(LogEvent, frozen=True, tag="turn.started"):
     session_id: UUID
     message_id: UUID
     """The question."""
@@ -27,28 +27,28 @@ class TurnStarted(LogEvent, tag="turn.started"):
     model: str
 
 
-class StepStarted(LogEvent, tag="step.started"):
+class StepStarted(LogEvent, frozen=True, tag="step.started"):
     step: int
     """Counted from 1: one call of the model."""
     prompt_tokens: int = 0
     """Estimated; what the step is charged by when its provider never tells."""
 
 
-class ReasoningDelta(LogEvent, tag="reasoning.delta"):
+class ReasoningDelta(LogEvent, frozen=True, tag="reasoning.delta"):
     text: str
 
 
-class TextDelta(LogEvent, tag="text.delta"):
+class TextDelta(LogEvent, frozen=True, tag="text.delta"):
     text: str
 
 
-class ToolCalled(LogEvent, tag="tool.called"):
+class ToolCalled(LogEvent, frozen=True, tag="tool.called"):
     call_id: str
     tool: str
     arguments: Any
 
 
-class ToolResult(LogEvent, tag="tool.result"):
+class ToolResult(LogEvent, frozen=True, tag="tool.result"):
     """Either `result` or `error`."""
 
     call_id: str
@@ -56,34 +56,34 @@ class ToolResult(LogEvent, tag="tool.result"):
     error: str | None = None
 
 
-class UsageReported(LogEvent, tag="usage", omit_defaults=False):
+class UsageReported(LogEvent, frozen=True, tag="usage", omit_defaults=False):
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     reasoning_tokens: int
 
 
-class TurnCompleted(LogEvent, tag="turn.completed", omit_defaults=False):
+class TurnCompleted(LogEvent, frozen=True, tag="turn.completed", omit_defaults=False):
     message_id: UUID | None
     """The answer; None when the model said nothing at all."""
     usage: Usage
     charge_micros: int
 
 
-class TurnStopped(LogEvent, tag="turn.stopped", omit_defaults=False):
+class TurnStopped(LogEvent, frozen=True, tag="turn.stopped", omit_defaults=False):
     message_id: UUID | None
     usage: Usage
     charge_micros: int
 
 
-class TurnFailed(LogEvent, tag="turn.failed", omit_defaults=False):
+class TurnFailed(LogEvent, frozen=True, tag="turn.failed", omit_defaults=False):
     problem: dict[str, Any]
     message_id: UUID | None
     usage: Usage
     charge_micros: int
 
 
-class TurnInterrupted(LogEvent, tag="turn.interrupted", omit_defaults=False):
+class TurnInterrupted(LogEvent, frozen=True, tag="turn.interrupted", omit_defaults=False):
     problem: dict[str, Any]
     message_id: UUID | None
     usage: Usage

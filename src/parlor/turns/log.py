@@ -6,14 +6,16 @@ An append wakes whoever waits; a reader then takes everything that has come sinc
 
 import asyncio
 from collections.abc import Iterable
+from typing import get_args
 from uuid import UUID
 
 import msgspec
 
-from parlor.turns.events import LogEvent
+from parlor.turns.events import AnyLogEvent, LogEvent
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered
 
 _encoder = msgspec.json.Encoder()
+_TAGS = {kind: str(kind.__struct_config__.tag).encode() for kind in get_args(AnyLogEvent)}
 
 
 class TurnLog:
@@ -102,5 +104,4 @@ def frame_prefix(turn_id: UUID) -> bytes:
 
 def encode_frame(number: int, event: LogEvent, prefix: bytes) -> bytes:
     """`id`, `event` and `data` of one event; `data` is the event's own JSON with `turn_id` spliced in, which saves building a dictionary per delta."""
-    body = _encoder.encode(event)
-    return b"id: %d\nevent: %s%s%s\n\n" % (number, event.__struct_config__.tag.encode(), prefix, body[1:])  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]  # every event class has a text tag
+    return b"id: %d\nevent: %s%s%s\n\n" % (number, _TAGS[type(event)], prefix, _encoder.encode(event)[1:])

@@ -18,9 +18,8 @@ def usage_of(events: Iterable[LogEvent], *, is_accepted: bool) -> Usage:
     prompt_tokens: int | None = None
     said: list[str] = []
     for event in events:
-        kind = type(event)
-        if kind is TextDelta or kind is ReasoningDelta:
-            said.append(event.text)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # narrowed by `kind`
+        if isinstance(event, (TextDelta, ReasoningDelta)):
+            said.append(event.text)
         elif isinstance(event, StepStarted):
             total = _with_estimate(total, prompt_tokens, said, is_accepted=False)
             prompt_tokens, said = event.prompt_tokens, []

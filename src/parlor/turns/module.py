@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def _provider() -> "dishka.Provider":
-    from parlor.turns.provider import TurnsProvider
+    from parlor.turns.provider import turns_provider
 
-    return TurnsProvider()
+    return turns_provider()
 
 
 def _routes() -> "Sequence[APIRouter]":

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from dishka import Provider, Scope, provide
+from dishka import Provider, Scope
 
 from parlor.core.db import Database
 from parlor.core.lifecycle import Shutdown
@@ -17,27 +17,24 @@ from parlor.turns.steps import StepBook
 from parlor.turns.sweep import TurnSweep
 
 
-class TurnsProvider(Provider):
-    scope = Scope.APP
-
-    closer = provide(TurnCloser)
-    reader = provide(TurnReader)
-    steps = provide(StepBook)
-    sweep = provide(TurnSweep)
-    user_data = provide(TurnUserData)
-
-    @provide
-    async def engine(self, db: Database, closer: TurnCloser, settings: TurnSettings, shutdown: Shutdown) -> AsyncIterator[TurnEngine]:
-        """Turns drain as soon as shutdown is asked for: the server waits for their readers before it takes the house down."""
-        engine = TurnEngine(db, closer, settings)
-        waiting = asyncio.create_task(_drain_when_asked(engine, shutdown), name="drain of turns")
-        yield engine
-        waiting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await waiting
-        await engine.close()
+async def _engine(db: Database, closer: TurnCloser, settings: TurnSettings, shutdown: Shutdown) -> AsyncIterator[TurnEngine]:
+    """Turns drain as soon as shutdown is asked for: the server waits for their readers before it takes the house down."""
+    engine = TurnEngine(db, closer, settings)
+    waiting = asyncio.create_task(_drain_when_asked(engine, shutdown), name="drain of turns")
+    yield engine
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    await engine.close()
 
 
 async def _drain_when_asked(engine: TurnEngine, shutdown: Shutdown) -> None:
     await shutdown.requested.wait()
     await engine.drain()
+
+
+def turns_provider() -> Provider:
+    provider = Provider(scope=Scope.APP)
+    provider.provide(_engine)
+    provider.provide_all(TurnCloser, TurnReader, StepBook, TurnSweep, TurnUserData)
+    return provider

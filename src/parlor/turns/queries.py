@@ -169,30 +169,19 @@ def forget_session(tx: Transaction, session_id: UUID) -> None:
     tx.run(_forget_session, old_session_id=session_id)
 
 
+_STEP = ("id", "turn_id", "epoch", "call_id", "tool", "arguments", "state", "started_at")
+_is_ours = (
+    select(Turn.id).where(Turn.id == bindparam("turn_id", type_=Id()), Turn.epoch == bindparam("epoch", type_=Integer()), Turn.ended_at.is_(None)).exists()
+)
 _start_step = statement(
-    insert(TurnStep)
-    .from_select(
-        ["id", "turn_id", "epoch", "call_id", "tool", "arguments", "state", "started_at"],
-        select(
-            *(bindparam(name, type_=TurnStep.__table__.c[name].type) for name in ("id", "turn_id", "epoch", "call_id", "tool", "arguments", "state", "started_at"))
-        ).where(
-            select(Turn.id)
-            .where(Turn.id == bindparam("turn_id", type_=Id()), Turn.epoch == bindparam("epoch", type_=Integer()), Turn.ended_at.is_(None))
-            .exists()
-        ),
-        include_defaults=False,
-    )
-    .returning(TurnStep.id)
+    insert(TurnStep).from_select(list(_STEP), select(*columns_of(TurnStep, *_STEP).values()).where(_is_ours), include_defaults=False).returning(TurnStep.id)
 )
 
 
 def start_step(tx: Transaction, *, step_id: UUID, turn_id: UUID, epoch: int, call_id: str, tool: str, arguments: Any) -> bool:
     """False when the turn is no longer this epoch's: then the tool must not be run."""
-    row = tx.run(
-        _start_step,
-        **{"id": step_id, "turn_id": turn_id, "epoch": epoch, "call_id": call_id, "tool": tool, "arguments": arguments, "state": "started", "started_at": tx.now()},
-    )
-    return row.one_or_none() is not None
+    values = {"turn_id": turn_id, "epoch": epoch, "call_id": call_id, "tool": tool, "arguments": arguments}
+    return tx.run(_start_step, id=step_id, state="started", started_at=tx.now(), **values).one_or_none() is not None
 
 
 _end_step = statement(

@@ -14,7 +14,7 @@ from parlor.turns.events import AnyLogEvent, LogEvent, ReasoningDelta, TextDelta
 EPOCH_NUMBERS = 1_000_000
 """Numbers that one epoch of a turn may use: the first is (epoch - 1) x this + 1, so that none repeats after a crash."""
 
-_RUNS: dict[type[LogEvent], str] = {TextDelta: "text", ReasoningDelta: "reasoning"}
+_RUNS: dict[type[TextDelta | ReasoningDelta], str] = {TextDelta: "text", ReasoningDelta: "reasoning"}
 _DELTAS: dict[str, type[TextDelta] | type[ReasoningDelta]] = {"text": TextDelta, "reasoning": ReasoningDelta}
 
 
@@ -29,19 +29,18 @@ def pack(events: Iterable[Numbered]) -> list[list[Any]]:
     texts: list[str] = []
     run: list[Any] | None = None
     for number, event in events:
-        kind = _RUNS.get(type(event))
-        if kind is None:
+        if not isinstance(event, (TextDelta, ReasoningDelta)):
             _close(run, texts)
             run = None
             entries.append([number, msgspec.to_builtins(event)])
             continue
+        kind = _RUNS[type(event)]
         if run is None or run[1] != kind:
             _close(run, texts)
             run, texts = [number, kind, "", []], []
             entries.append(run)
-        text: str = event.text  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType]  # both delta types have it
-        texts.append(text)
-        run[3].append(len(text))
+        texts.append(event.text)
+        run[3].append(len(event.text))
     _close(run, texts)
     return entries
 
@@ -68,13 +67,13 @@ def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     texts: list[str] = []
     for event in events:
-        kind = _RUNS.get(type(event))
-        if kind is not None:
+        if isinstance(event, (TextDelta, ReasoningDelta)):
+            kind = _RUNS[type(event)]
             if not parts or parts[-1]["type"] != kind:
                 _join(parts, texts)
                 texts = []
                 parts.append({"type": kind, "text": ""})
-            texts.append(event.text)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # both delta types have it
+            texts.append(event.text)
         elif isinstance(event, ToolCalled):
             _join(parts, texts)
             texts = []

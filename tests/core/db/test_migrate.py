@@ -26,7 +26,7 @@ from parlor.core.db.sqlite import connect
 from parlor.core.settings import RootSettings
 from parlor.module import discover
 
-REVISION = '''
+REVISION = """
 import os, sys, time
 import sqlalchemy as sa
 from alembic import op
@@ -44,7 +44,7 @@ def upgrade():
         if os.environ.get("HANG_AFTER") == table:
             print("inside", flush=True)
             time.sleep(60)
-'''
+"""
 
 X = UUID("01900000-0000-7000-8000-000000000001")
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ def fill(connection: Connection) -> None:
 
 
 def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    return {table.name: [dict(row._mapping) for row in connection.execute(sqlalchemy.select(table))] for table in load_all_tables()}  # noqa: SLF001
+    return {table.name: [dict(row._mapping) for row in connection.execute(sqlalchemy.select(table))] for table in load_all_tables()}
 
 
 def column_names(connection: Connection, table: str) -> set[str]:
@@ -124,7 +124,7 @@ def column_names(connection: Connection, table: str) -> set[str]:
 
 def write_revision(folder: Path, tables: Sequence[str]) -> list[str]:
     folder.mkdir(exist_ok=True)
-    newest = migrate._scripts([]).get_current_head()  # noqa: SLF001  # whatever the newest is when this runs
+    newest = migrate._scripts([]).get_current_head()  # whatever the newest is when this runs
     (folder / "later.py").write_text(REVISION.format(revision="later", down=newest, tables=list(tables)))
     return [str(folder)]
 
@@ -146,9 +146,7 @@ async def test_a_migration_that_makes_every_table_anew_keeps_every_row(
     assert (await status(database_settings, root_settings, [str(tmp_path / "later")])).pending == 0
 
 
-async def test_triggers_still_guard_after_their_table_was_made_anew(
-    database_settings: DatabaseSettings, root_settings: RootSettings, tmp_path: Path
-) -> None:
+async def test_triggers_still_guard_after_their_table_was_made_anew(database_settings: DatabaseSettings, root_settings: RootSettings, tmp_path: Path) -> None:
     await on_own_connection(database_settings, root_settings, fill)
     await upgrade(database_settings, root_settings, write_revision(tmp_path / "later", [table.name for table in load_all_tables()]))
 

@@ -18,8 +18,7 @@ from parlor.core.db.opening import DataDirectoryInUse, lock_data_dir, open_datab
 from parlor.core.errors import Misconfigured, StorageFull, Unavailable
 from parlor.core.ids import new_id
 from parlor.core.settings import RootSettings
-
-from .conftest import Specimen
+from tests.core.db.conftest import Specimen
 
 _insert = statement(insert(Specimen).values(columns_of(Specimen, "id", "label", "bytes")))
 _count = statement(select(func.count()).select_from(Specimen))
@@ -44,7 +43,7 @@ async def pragma(db: Database, name: str, value: int | None = None) -> Any:
     one = statement(text(f"PRAGMA {name}" if value is None else f"PRAGMA {name} = {value}"))
 
     def run(tx: Transaction) -> Any:
-        connection: Any = tx._connection  # type: ignore[attr-defined]  # noqa: SLF001  # pragmas answer rows that a statement does not declare
+        connection: Any = tx._connection  # type: ignore[attr-defined]  # pragmas answer rows that a statement does not declare
         return connection.execute(one.on(__import__("parlor.core.db.statement", fromlist=["SQLITE"]).SQLITE).sql).fetchone()[0]
 
     return await db.write(run)
@@ -206,5 +205,3 @@ def test_a_wrong_database_url_is_refused_without_repeating_it(url: str, complain
     assert len(refusals) == 1
     assert complaint in refusals[0]
     assert "secret" not in refusals[0]
-
-

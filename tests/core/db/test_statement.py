@@ -11,8 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from parlor.core.db import Database, Transaction, columns_of, in_ids, insert, statement
 from parlor.core.db.statement import POSTGRES, SQLITE
 from parlor.core.ids import new_id
-
-from .conftest import Specimen
+from tests.core.db.conftest import Specimen
 
 COLUMNS = ("id", "at", "body", "label", "story", "count", "micros", "is_open", "share", "bytes")
 NOTHING: dict[str, Any] = dict.fromkeys(COLUMNS)
@@ -43,7 +42,7 @@ VALUES: list[tuple[str, Any]] = [
     ("body", ""),
     ("body", 0),
     ("body", False),
-    ("body", "text with \" and \\ and \n"),
+    ("body", 'text with " and \\ and \n'),
     ("label", "ünïcödé 🙂 '; DROP TABLE specimens; --"),
     ("story", ""),
     ("count", -(2**31)),

@@ -31,7 +31,7 @@ async def test_a_provider_that_cannot_be_reached_is_tried_three_times(make: Make
 
 
 async def test_a_provider_without_the_promised_tls_is_unreachable(make: Make, fake: FakeModel) -> None:
-    failure = await fails(make(fake.base_url.replace("http://", "https://")))
+    failure = await fails(make(fake.base_url.replace("http://", "https://"), timeouts=Timeouts(connect_seconds=0.3), patience=Patience(retries=0)))
 
     assert failure.reason == "provider_unreachable"
     assert fake.count == 0

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
@@ -122,7 +123,7 @@ def _on_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
     engine = sqlalchemy.create_engine("sqlite://", creator=lambda: connect(path, is_writer=True), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
+    def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         begin_immediate(driver)
 
@@ -135,7 +136,7 @@ def _on_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
                 if broken := connection.execute(text("PRAGMA foreign_key_check")).fetchall():
                     raise Misconfigured(f"The migration would leave {len(broken)} rows of {broken[0][0]} without their parent; nothing was changed.")
             return result
-    except sqlalchemy.exc.DatabaseError as error:
+    except DatabaseError as error:
         raise Unavailable(f"The database cannot be migrated ({error.orig}); nothing was changed.") from error
     finally:
         engine.dispose()
@@ -150,7 +151,7 @@ async def _on_postgres(settings: DatabaseSettings, work: Callable[[Connection], 
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             return await connection.run_sync(work)
-    except (OSError, sqlalchemy.exc.DBAPIError) as error:
+    except (OSError, DBAPIError) as error:
         raise Unavailable(f"No Postgres answers at PARLOR_DATABASE__URL, or it refuses ({type(getattr(error, 'orig', error)).__name__}).") from error
     finally:
         await engine.dispose()

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def sqlite_path(settings: DatabaseSettings, root: RootSettings) -> Path:
 
 
 @asynccontextmanager
-async def open_database(settings: DatabaseSettings, root: RootSettings, clock: Clock) -> AsyncIterator[Database]:
+async def open_database(settings: DatabaseSettings, root: RootSettings, clock: Clock) -> AsyncGenerator[Database]:
     """Nothing is created in it: see `migrate.upgrade`."""
     if settings.is_postgres:
         try:
@@ -56,7 +56,7 @@ def make_private_directory(directory: Path) -> None:
 
 
 @contextmanager
-def lock_data_dir(root: RootSettings) -> Iterator[None]:
+def lock_data_dir(root: RootSettings) -> Generator[None]:
     """Held by a server, a worker and what migrates or restores: two of them on one embedded database would each think they own it."""
     make_private_directory(root.data_dir)
     path = root.data_dir / "parlor.lock"

@@ -1,7 +1,7 @@
 """Postgres through asyncpg. A function of a transaction stays synchronous: it runs in a greenlet that yields to the loop while the driver waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -20,7 +20,14 @@ ATTEMPTS = 5
 """Deadlocks and serialisation failures are Postgres asking for another try."""
 
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_GONE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, OSError)
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    OSError,
+)
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -125,7 +132,7 @@ class PostgresDatabase:
             connection.terminate()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self) -> AsyncGenerator[Any]:
         try:
             connection = await self._pool.acquire(timeout=self._settings.pool_timeout_seconds)
         except (*_GONE, TimeoutError) as error:
@@ -143,7 +150,7 @@ async def connect(settings: DatabaseSettings) -> PostgresDatabase:
     """Raises `Unavailable` when nothing answers there; the password stays out of the message."""
     assert settings.url is not None
     try:
-        pool = await asyncpg.create_pool(
+        pool: Any = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]  # partly typed in asyncpg
             settings.url.get_secret_value().replace("postgres://", "postgresql://", 1),
             min_size=1,
             max_size=settings.pool_size + settings.max_overflow,

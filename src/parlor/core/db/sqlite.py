@@ -28,7 +28,7 @@ BATCH_MOST = 64
 BATCH_SECONDS = 0.02
 BUSY_SECONDS = 30.0
 BUSY_PAUSE_SECONDS = 0.0005
-"""Another process (a command) may hold the write lock. SQLite's own busy handler backs off to 100 ms and starves beside a busy writer, so we ask again ourselves."""
+"""Another process (a command) may hold the write lock. SQLite's own busy handler backs off to 100 ms and starves beside a busy writer, so we ask ourselves."""
 
 _PRAGMAS = """
 PRAGMA foreign_keys = ON;
@@ -307,7 +307,7 @@ class SqliteDatabase:
 
     async def read(self, fn: Callable[[Any], T], /, *, snapshot: bool = False) -> T:
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, context.run, self._read, fn)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: context.run(self._read, fn))
 
     def _read(self, fn: Callable[[Any], T]) -> T:
         connection = self._reader()

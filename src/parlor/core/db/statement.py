@@ -18,7 +18,7 @@ from sqlalchemy.types import Boolean, NullType, TypeEngine
 
 from parlor.core.db.types import Converter, IdList
 
-SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")  # pyright: ignore[reportUnknownMemberType]  # untyped in SQLAlchemy
+SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 POSTGRES: Dialect = _asyncpg.dialect()
 
 __all__ = ["POSTGRES", "SQLITE", "Compiled", "Statement", "columns_of", "in_ids", "insert", "statement"]
@@ -42,7 +42,8 @@ class Compiled:
         columns = tuple(getattr(expression, "exported_columns", ()))
         self._converters = tuple((i, c) for i, c in enumerate(_reader(column.type, dialect) for column in columns) if c is not None)
         fields = [_row_name(column) for column in columns]
-        self._make = namedtuple("Row", fields, rename=True)._make if fields else tuple  # noqa: PYI024  # the names are known only at run time
+        # typed by nobody: which columns there are is known only at run time
+        self._make = namedtuple("Row", fields, rename=True)._make if fields else tuple  # pyright: ignore[reportUntypedNamedTuple]  # noqa: PYI024
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Raises KeyError for a value that is missing and TypeError for one too many."""

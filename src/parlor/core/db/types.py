@@ -3,7 +3,7 @@
 `Id` is BLOB(16) / uuid, `UtcTime` integer microseconds / timestamptz, `Json` text / jsonb.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,10 +33,10 @@ class _OwnType(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return self.on_postgres() if dialect.name == "postgresql" else self.on_sqlite()
 
-    def bind_processor(self, dialect: Dialect) -> Converter | None:
+    def bind_processor(self, dialect: Dialect) -> Converter | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # narrower on purpose
         return _unless_none(type(self).to_postgres if dialect.name == "postgresql" else type(self).to_sqlite)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # narrower on purpose
         return _unless_none(type(self).from_postgres if dialect.name == "postgresql" else type(self).from_sqlite)
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
@@ -91,6 +91,14 @@ def _no_nul_json(value: Any) -> str:
     return text.replace("\\u0000", "") if "\\u0000" in text else text
 
 
+def _from_json(value: str) -> Any:
+    return msgspec.json.decode(value)
+
+
+def _ids_to_bytes(ids: Iterable[UUID]) -> bytes:
+    return b"".join(each.bytes for each in ids)
+
+
 class Id(_OwnType):
     impl = LargeBinary
     on_sqlite = LargeBinary
@@ -120,9 +128,9 @@ class Json(_OwnType):
     on_sqlite = Text
     on_postgres = postgresql.JSONB
     to_sqlite = staticmethod(_to_json)
-    from_sqlite = staticmethod(msgspec.json.decode)
+    from_sqlite = staticmethod(_from_json)
     to_postgres = staticmethod(_no_nul_json)
-    from_postgres = staticmethod(msgspec.json.decode)
+    from_postgres = staticmethod(_from_json)
 
 
 class IdList(_OwnType):
@@ -131,7 +139,7 @@ class IdList(_OwnType):
     impl = LargeBinary
     on_sqlite = LargeBinary
     on_postgres = postgresql.ARRAY
-    to_sqlite = staticmethod(lambda ids: b"".join(each.bytes for each in ids))
+    to_sqlite = staticmethod(_ids_to_bytes)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return postgresql.ARRAY(postgresql.UUID()) if dialect.name == "postgresql" else LargeBinary()

@@ -91,7 +91,7 @@ def usage_of(counts: Any, before: Usage | None) -> Usage | None:
 
 def marks_of(given: Any) -> str:
     """`code` and `type` of an error object, however it is wrapped, to look for known words in. Its message may quote keys and is not read."""
-    error: Any = cast("list[Any]", given)[0] if isinstance(given, list) and given else given  # Gemini sends a list
+    error: Any = cast("list[Any]", [*given, None])[0] if isinstance(given, list) else given  # Gemini sends a list
     inner: Any = _sub(error, "error") or error
     return f"{_get(inner, 'code')} {_get(inner, 'type')}".lower()
 

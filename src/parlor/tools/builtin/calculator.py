@@ -19,8 +19,8 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda left, right: left / right,
+    ast.FloorDiv: lambda left, right: left // right,
     ast.Mod: operator.mod,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
@@ -33,7 +33,9 @@ _CONSTANTS: dict[str, float] = {"pi": math.pi, "e": math.e}
 
 class Calculator:
     name = "calculator"
-    description = "Computes an arithmetic expression exactly, e.g. '12 * (3 + 4) ** 2'. Knows + - * / // % **, parentheses, sqrt, abs, round, min, max, log, sin and pi."
+    description = (
+        "Computes an arithmetic expression exactly, e.g. '12 * (3 + 4) ** 2'. Knows + - * / // % **, parentheses, sqrt, abs, round, min, max, log, sin and pi."
+    )
     parameters: Mapping[str, Any] = {
         "type": "object",
         "properties": {"expression": {"type": "string", "description": "The expression, in ordinary notation."}},
