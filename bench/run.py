@@ -81,14 +81,14 @@ def _measure_model(plan: Plan, fake: Started) -> Figures:
         figures.first_ms = await load.first_tokens(server, plan)
         return figures
 
-    return _on_loop(measure())
+    return on_loop(measure())
 
 
 def _measure_relay(place: Place, plan: Plan, fake: Started, say: Say) -> Figures:
     figures = Figures(name=RELAY)
     with relay(place, fake.port) as started:
         figures.cold_start_seconds = started.seconds
-        _on_loop(_measure(figures, plan, OpenAIWire(started.port, "/relay"), started, fake, say))
+        on_loop(_measure(figures, plan, OpenAIWire(started.port, "/relay"), started, fake, say))
     return figures
 
 
@@ -101,7 +101,7 @@ def _measure_parlor(figures: Figures, parlor: Parlor, plan: Plan, fake: Started,
             starts.append(started.seconds)
     with parlor.served() as started:
         figures.cold_start_seconds = sorted([*starts, started.seconds])[plan.starts // 2]
-        _on_loop(_measure(figures, plan, ParlorWire(started.port), started, fake, say))
+        on_loop(_measure(figures, plan, ParlorWire(started.port), started, fake, say))
     figures.checks = [parlor.check("wallet", "verify"), parlor.check("doctor", "--deep")]
     return figures
 
@@ -125,7 +125,7 @@ def _said(closed: Closed) -> str:
     return f"{closed.clients} clients, {closed.turns_per_second:.0f} turns/s, {closed.cpu_ms_per_turn:.2f} ms of CPU a turn"
 
 
-def _on_loop(work: Coroutine[Any, Any, T]) -> T:
+def on_loop(work: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
 

@@ -100,9 +100,9 @@ class Parlor:
 
     @contextmanager
     def served(self, *python: str) -> Iterator[Started]:
-        """`python` are options of the interpreter."""
+        """`python` is what the interpreter runs in place of Parlor."""
         port = free_port()
-        command = [sys.executable, *python, "-m", "parlor", "serve", "--port", str(port)]
+        command = [sys.executable, *(python or ("-m", "parlor")), "serve", "--port", str(port)]
         with _running(command, self.folder, self.place.cores.server, self.environment, port, "/health") as started:
             yield started
 

@@ -30,7 +30,7 @@ class Server:
 
     def __init__(self, folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "parlor", "serve", *arguments]
-        self.process = subprocess.Popen(command, cwd=folder, env={**ENVIRON, **(environ or {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=folder, env={**ENVIRON, **(environ or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._killer = threading.Timer(WAIT_SECONDS, self.process.kill)
         self._killer.start()
         self.said = ""
@@ -52,11 +52,14 @@ class Server:
         return self.process.wait(WAIT_SECONDS)
 
     def end(self) -> tuple[int, str]:
+        """The exit code, and all that was printed."""
         if self.process.poll() is None:
             self.process.kill()
-        rest, errors = self.process.communicate(timeout=WAIT_SECONDS)
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            self.said += output.read()
         self._killer.cancel()
-        return self.process.returncode, self.said + rest + errors
+        return self.process.wait(WAIT_SECONDS), self.said
 
 
 Serve = Callable[..., Server]
@@ -72,20 +75,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     yield start
     for server in servers:
-        server.end()
+        if server.process.stdout is not None and not server.process.stdout.closed:
+            server.end()
 
 
 def refused(folder: Path, *arguments: str, **environ: str) -> tuple[int, list[str]]:
     """The exit code and the lines on standard error of a server that does not start."""
-    done = subprocess.run(
-        [sys.executable, "-m", "parlor", "serve", *arguments],
-        cwd=folder,
-        env={**ENVIRON, **environ},
-        capture_output=True,
-        text=True,
-        timeout=WAIT_SECONDS,
-        check=False,
-    )
+    command = [sys.executable, "-m", "parlor", "serve", *arguments]
+    done = subprocess.run(command, cwd=folder, env={**ENVIRON, **environ}, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr.splitlines()
 

@@ -138,6 +138,12 @@ async def test_recording_where_a_listening_module_is_left_out_fails_loudly(setti
             await db.write(lambda tx: events.record(tx, RoofLeaked(account_id=None)))
 
 
+async def test_a_house_whose_modules_do_not_listen_opens_no_database_by_itself(settings_of, tmp_path):
+    settings = settings_of()
+    async with open_house(settings, closure(settings.modules, ["cellar"])):
+        assert not (tmp_path / ".parlor").exists()
+
+
 async def test_a_house_of_one_module_leaves_the_others_out(settings_of):
     settings = settings_of()
     async with open_house(settings, closure(settings.modules, ["cellar"])) as house:

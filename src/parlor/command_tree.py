@@ -51,18 +51,18 @@ def entries_of(modules: Iterable[Module]) -> dict[str, Entry]:
             entries[module.name] = Entry(module.cli, module.cli_help, module.name)
         singles += [(path.split(), target, module) for path, target in (module.commands or {}).items()]
     for path, target, module in sorted(singles, key=lambda single: len(single[0])):
-        entries = _placed(entries, path, Entry(target, summary(target), module.name))
+        entries = _placed(entries, path, Entry(target, summary(target), module.name), module.cli_help)
     return entries
 
 
-def _placed(entries: Mapping[str, Entry], path: Sequence[str], entry: Entry) -> dict[str, Entry]:
+def _placed(entries: Mapping[str, Entry], path: Sequence[str], entry: Entry, group_help: str) -> dict[str, Entry]:
     name, rest = path[0], path[1:]
     if not rest and name in entries and entries[name].target not in (None, entry.target):
         raise Misconfigured(f"The modules {entries[name].owner!r} and {entry.owner!r} both bring the command {name!r}: one must give it another name.")
     if not rest:
         return {**entries, name: replace(entry, children=entries[name].children) if name in entries else entry}
-    group = entries.get(name) or Entry(None, "", entry.owner)
-    return {**entries, name: replace(group, children=_placed(group.children, rest, entry))}
+    group = entries.get(name) or Entry(None, group_help, entry.owner)
+    return {**entries, name: replace(group, children=_placed(group.children, rest, entry, group_help))}
 
 
 def summary(target: str) -> str:

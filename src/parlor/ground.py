@@ -136,6 +136,7 @@ modules = (
         name="database",
         settings="parlor.core.db.settings:DatabaseSettings",
         provider=_database,
+        cli_help="The schema of the database.",
         commands={"db upgrade": "parlor.database_cli:upgrade", "db status": "parlor.database_cli:status"},
         is_ground=True,
     ),

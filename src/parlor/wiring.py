@@ -11,7 +11,7 @@ import typing
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dishka import AsyncContainer, Provider, Scope, make_async_container
 from dishka.exception_base import DishkaError
@@ -21,6 +21,9 @@ from parlor.config import Settings
 from parlor.core.collected import Checks, Invariants, JobDefinitions, Migrations, Subscribers, Tools, UserDataSources
 from parlor.core.errors import Misconfigured
 from parlor.module import Module
+
+if TYPE_CHECKING:
+    from parlor.core.events import Subscriber
 
 Factory = Callable[..., Any]
 
@@ -41,11 +44,11 @@ async def open_house(settings: Settings, modules: Sequence[Module] | None = None
     `overrides` replace what modules provide: the doubles of a test. Raises `Misconfigured` when a module asks for what no module provides.
     """
     chosen = list(settings.modules if modules is None else modules)
-    listening = [module for module in settings.modules if module.subscribers is not None]
-    container = _build(settings, chosen, overrides)
+    deaf = ", ".join(module.name for module in settings.modules if module.subscribers is not None and module not in chosen)
+    container = _build(settings, chosen, [_guard_provider(deaf), *overrides])
     try:
-        if listening:
-            await _bind_subscribers(container, [module for module in listening if module not in chosen])
+        if any(module.subscribers is not None for module in chosen):
+            await _bind_subscribers(container, deaf)
         yield container
     finally:
         await container.close()
@@ -131,18 +134,33 @@ def _imports_for_type_checkers(factory: types.FunctionType) -> dict[str, Any]:
     return names
 
 
-async def _bind_subscribers(container: AsyncContainer, deaf: Sequence[Module]) -> None:
-    """After the container is built, since the services behind the subscribers record events themselves.
-
-    An event is stored for those who listen when it is recorded. So in a container that leaves out a listening module, recording must fail
+def _guards(deaf: str) -> "list[Subscriber]":
+    """An event is stored for those who listen when it is recorded. So in a container that leaves a listening module out, recording must fail
     loudly: silently nobody would ever hear of it.
     """
-    from parlor.core.events import Events, Subscriber
+    from parlor.core.events import Subscriber
 
     def refuse(tx: Any, event: Any) -> None:
-        names = ", ".join(module.name for module in deaf)
-        raise RuntimeError(f"{event.name} was recorded where {names} cannot hear it: run this command with everything=True")
+        raise RuntimeError(f"{event.name} was recorded where {deaf} cannot hear it: run this command with everything=True")
 
-    guard = [Subscriber("house.is_incomplete", "*", refuse, inside=True)] if deaf else []
+    return [Subscriber("house.is_incomplete", "*", refuse, inside=True)] if deaf else []
+
+
+def _guard_provider(deaf: str) -> Provider:
+    from parlor.core.events import Events
+
+    def guarded(events: Events) -> Events:
+        events.bind(_guards(deaf))
+        return events
+
+    provider = Provider(scope=Scope.APP)
+    provider.decorate(guarded)
+    return provider
+
+
+async def _bind_subscribers(container: AsyncContainer, deaf: str) -> None:
+    """After the container is built, since the services behind the subscribers record events themselves."""
+    from parlor.core.events import Events
+
     events = await container.get(Events)
-    events.bind([*await container.get(Subscribers), *guard])
+    events.bind([*await container.get(Subscribers), *_guards(deaf)])

@@ -24,6 +24,8 @@ from parlor.llm import Model, ModelRegistry
 from parlor.main import create_app, lend
 from parlor.module import discover
 from parlor.opening import running_house
+from parlor.tools import Tool, ToolRegistry
+from parlor.tools.builtin.calculator import Calculator
 from tests.support.chat import WAIT_SECONDS, Person, signed_up
 
 T = TypeVar("T")
@@ -66,10 +68,13 @@ class KnownModels:
     async def close(self) -> None: ...
 
 
-def models_provider(models: Sequence[Model]) -> BaseProvider:
+def _overrides(models: Sequence[Model], tools: Sequence[Tool]) -> Sequence[BaseProvider]:
     provider = Provider(scope=Scope.APP)
-    provider.provide(lambda: KnownModels(*models), provides=ModelRegistry, override=False)
-    return provider
+    if models:
+        provider.provide(lambda: KnownModels(*models), provides=ModelRegistry)
+    if tools:
+        provider.provide(lambda: ToolRegistry([Calculator(), *tools]), provides=ToolRegistry)
+    return [provider]
 
 
 @dataclass
@@ -92,8 +97,13 @@ class ServedHouse:
 
 
 @asynccontextmanager
-async def serve_house(folder: Path, database_url: str, *models: Model, settings: dict[str, Any] | None = None) -> AsyncGenerator[ServedHouse]:
-    """With `models` these answer; without, the fake provider's (`fake` unless a message names another). Checks all invariants at the end."""
+async def serve_house(
+    folder: Path, database_url: str, *models: Model, tools: Sequence[Tool] = (), settings: dict[str, Any] | None = None
+) -> AsyncGenerator[ServedHouse]:
+    """With `models` these answer; without, the fake provider's (`fake` unless a message names another). The default agent may use `tools` as well.
+
+    Checks all invariants at the end.
+    """
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeModel())
         given = {
@@ -102,10 +112,11 @@ async def serve_house(folder: Path, database_url: str, *models: Model, settings:
             "llm.providers": {"main": {"kind": "openai", "base_url": fake.base_url}},
             "llm.default_model": "main/fake",
             **QUICK,
+            **({"agents.assistant": {"tools": ["*"]}} if tools else {}),
             **(settings or {}),
         }
         chosen = load_settings(discover(), {}, folder, overrides=given)
-        overrides = [models_provider(models)] if models else []
+        overrides = _overrides(models, tools)
         house = await stack.enter_async_context(running_house(chosen, overrides=overrides))
         app = create_app(chosen, overrides=overrides)
         lend(app, house.container)

@@ -17,8 +17,8 @@ async def open_served(tmp_path: Path, database_url: str) -> AsyncIterator[OpenSe
     """Opens the house: `await open_served(model, settings={"wallet.initial_bonus_micros": 0})`."""
     async with AsyncExitStack() as stack:
 
-        async def open_it(*models: Any, settings: dict[str, Any] | None = None) -> ServedHouse:
-            return await stack.enter_async_context(serve_house(tmp_path, database_url, *models, settings=settings))
+        async def open_it(*models: Any, **more: Any) -> ServedHouse:
+            return await stack.enter_async_context(serve_house(tmp_path, database_url, *models, **more))
 
         yield open_it
 

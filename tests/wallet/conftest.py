@@ -7,21 +7,28 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.util import await_only
 
 from parlor.accounts.registry import NewAccount, Registry
 from parlor.core.clock import Clock
-from parlor.core.db import Database, DatabaseSettings, Transaction
+from parlor.core.db import Database, DatabaseSettings, Transaction, statement
 from parlor.core.db.opening import open_database
 from parlor.core.events import Event, Events, Subscriber
 from parlor.core.ids import new_id
 from parlor.core.invariants import check_invariants
 from parlor.core.jobs import Jobs
 from parlor.core.settings import RootSettings
-from parlor.wallet import Balance, WalletService, WalletSettings
+from parlor.wallet import Balance, Settlement, WalletService, WalletSettings
 from parlor.wallet.checks import invariants
+from parlor.wallet.tables import LedgerEntry
 
 BONUS = 5_000_000
+
+
+_platform = statement(
+    select(LedgerEntry.platform, func.sum(LedgerEntry.amount_micros).label("total")).where(LedgerEntry.platform.is_not(None)).group_by(LedgerEntry.platform)
+)
 
 
 class House:
@@ -94,3 +101,17 @@ async def outcomes(*work: Awaitable[Any]) -> tuple[list[Any], list[BaseException
 
 def amounts(balance: Balance) -> tuple[int, int]:
     return balance.available_micros, balance.held_micros
+
+
+async def hold(house: House, account_id: UUID, amount_micros: int, turn_id: UUID | None = None) -> UUID:
+    found = turn_id or new_id()
+    await house.db.write(lambda tx: house.wallet.hold(tx, account_id, amount_micros, turn_id=found))
+    return found
+
+
+async def settle(house: House, turn_id: UUID, cost_micros: int) -> Settlement:
+    return await house.db.write(lambda tx: house.wallet.settle(tx, turn_id=turn_id, cost_micros=cost_micros, model="main/gpt-x", explanation="words"))
+
+
+async def platform(db: Database) -> dict[str, int]:
+    return {row.platform: int(row.total) for row in await db.read(lambda tx: tx.run(_platform).all())}

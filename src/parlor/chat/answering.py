@@ -9,7 +9,8 @@ from parlor.chat.schemas import MessageRead, TurnAndMessage
 from parlor.chat.sending import Key, Question, Sender, Sent
 from parlor.chat.sessions import Sessions
 from parlor.core.idempotency import check_key, hash_of
-from parlor.turns import TurnRead, TurnReader, TurnStream
+from parlor.core.web import EventStream
+from parlor.turns import TurnRead, TurnReader
 
 
 class Answering:
@@ -26,7 +27,7 @@ class Answering:
         if sent.is_replay:
             headers["idempotency-replayed"] = "true"
         if "text/event-stream" in request.headers.get("accept", "") and not wait:
-            return TurnStream(await self._turns.follow(sent.turn_id, question.account_id), headers)
+            return EventStream(await self._turns.follow(sent.turn_id, question.account_id), headers=headers)
         return await self._as_json(question, sent, headers, wait=wait)
 
     async def _as_json(self, question: Question, sent: Sent, headers: dict[str, str], *, wait: bool) -> Response:

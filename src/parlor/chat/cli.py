@@ -1,7 +1,10 @@
 """`parlor chat`: a conversation in the terminal, in process or with a server."""
 
+import asyncio
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,10 +79,25 @@ async def _interactive(conversation: "Conversation") -> None:
 
 
 async def _ask(read: Callable[[str], str]) -> str | None:
-    """A line from the terminal, without holding the loop; None at its end."""
-    import asyncio
+    """A line from the terminal, without holding the loop; None at its end.
 
-    try:
-        return await asyncio.to_thread(read, "[bold]you>[/bold] ")
-    except EOFError:
-        return None
+    In a daemon thread of its own: one of the loop's pool would have to be waited for at Ctrl-C, until somebody pressed Enter.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def wait() -> None:
+        try:
+            line = read("[bold]you>[/bold] ")
+        except EOFError:
+            line = None
+        with contextlib.suppress(RuntimeError):  # the loop is gone: so is whoever asked
+            loop.call_soon_threadsafe(_give, answer, line)
+
+    threading.Thread(target=wait, name="parlor-terminal", daemon=True).start()
+    return await answer
+
+
+def _give(answer: "asyncio.Future[str | None]", line: str | None) -> None:
+    if not answer.done():
+        answer.set_result(line)

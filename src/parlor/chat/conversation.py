@@ -14,7 +14,7 @@ from parlor.chat.sessions import Sessions
 from parlor.core.db import Database
 from parlor.core.errors import ParlorError, Unauthenticated
 from parlor.core.outbound import Outbound
-from parlor.turns import TurnReader
+from parlor.turns import TurnEngine, TurnReader
 
 if TYPE_CHECKING:
     from dishka import AsyncContainer
@@ -50,12 +50,13 @@ async def in_process(container: "AsyncContainer", *, agent: str | None, model: s
         row = await sessions.create(account.id, title="", category="command line", agent=agent, model=model, metadata={})
     else:
         row, _ = await sessions.get(_id(session), account.id)
-    return LocalConversation(await container.get(Sender), await container.get(TurnReader), account.id, row.id, agent, model)
+    return LocalConversation(await container.get(Sender), await container.get(TurnEngine), await container.get(TurnReader), account.id, row.id, agent, model)
 
 
 class LocalConversation:
-    def __init__(self, sender: Sender, turns: TurnReader, account_id: UUID, session_id: UUID, agent: str | None, model: str | None) -> None:
+    def __init__(self, sender: Sender, engine: TurnEngine, turns: TurnReader, account_id: UUID, session_id: UUID, agent: str | None, model: str | None) -> None:
         self._sender = sender
+        self._engine = engine
         self._turns = turns
         self._account_id = account_id
         self._agent = agent
@@ -65,9 +66,12 @@ class LocalConversation:
     async def ask(self, question: str) -> AsyncIterator[Piece]:
         asked = Question(self._account_id, self.session_id, text=question, agent=self._agent, model=self._model, is_free=True)
         sent = await self._sender.send(asked)
-        async for frames in await self._turns.follow(sent.turn_id, self._account_id):
-            for piece in pieces_of(frames):
-                yield piece
+        try:
+            async for frames in await self._turns.follow(sent.turn_id, self._account_id):
+                for piece in pieces_of(frames):
+                    yield piece
+        finally:
+            self._engine.stop(sent.turn_id)  # of a turn that is over it does nothing; of one whose asker left, nobody would ever see the rest
 
 
 async def with_server(

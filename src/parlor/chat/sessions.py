@@ -11,6 +11,7 @@ from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
+from parlor.llm import ModelRegistry
 from parlor.turns import TurnInProgress, TurnReader, busy_turns, forget_session
 
 _FAR_FUTURE = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=(1 << 128) - 1))
@@ -28,14 +29,15 @@ class Listing:
 
 
 class Sessions:
-    def __init__(self, db: Database, turns: TurnReader, agents: AgentRegistry) -> None:
+    def __init__(self, db: Database, turns: TurnReader, agents: AgentRegistry, models: ModelRegistry) -> None:
         self._db = db
         self._turns = turns
         self._agents = agents
+        self._models = models
 
     async def create(self, account_id: UUID, *, title: str, category: str, agent: str | None, model: str | None, metadata: Mapping[str, Any]) -> Any:
-        """Raises UnknownAgent."""
-        self._agents.get(agent)
+        """Raises UnknownAgent, UnknownModel."""
+        await self._check(agent, model)
         return await self._db.write(
             lambda tx: session_queries.insert_session(
                 tx,
@@ -78,9 +80,8 @@ class Sessions:
         return await self._db.read(read)
 
     async def change(self, session_id: UUID, account_id: UUID, changes: Mapping[str, Any]) -> Any:
-        """Only what `changes` names. Raises NoSuchSession, UnknownAgent."""
-        if changes.get("agent") is not None:
-            self._agents.get(changes["agent"])
+        """Only what `changes` names. Raises NoSuchSession, UnknownAgent, UnknownModel."""
+        await self._check(changes.get("agent"), changes.get("model"))
 
         def change(tx: Transaction) -> Any:
             row = session_queries.use_session(tx, session_id, account_id, added=0)
@@ -90,6 +91,12 @@ class Sessions:
             return session_queries.change_session(tx, session_id, account_id, **{name: changes.get(name, getattr(row, name)) for name in names})
 
         return await self._db.write(change)
+
+    async def _check(self, agent: str | None, model: str | None) -> None:
+        """None is the default, which is looked up when it is used."""
+        self._agents.get(agent)
+        if model is not None:
+            await self._models.find(model)
 
     async def delete(self, session_id: UUID, account_id: UUID) -> None:
         """Stops and bills a turn that runs in it, then removes every word of it. Raises NoSuchSession, and TurnInProgress when the turn does not end."""

@@ -25,7 +25,8 @@ def list_models(ctx: typer.Context) -> None:
         from parlor.llm.registry import ModelRegistry
 
         registry = await container.get(ModelRegistry)
-        line.print_rows([_row(model) for model in await registry.list()], _COLUMNS)
+        models = await registry.list()
+        line.print_rows([_row(model) for model in models], _COLUMNS if any(model.aliases for model in models) else _COLUMNS[:-1])
         for state in await registry.providers():
             if state.error is not None:
                 typer.echo(f"{state.name} ({state.base_url}): {state.error}", err=True)

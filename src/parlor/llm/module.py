@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def _provider() -> "dishka.Provider":
-    from parlor.llm.provider import LlmProvider
+    from parlor.llm.provider import llm_provider
 
-    return LlmProvider()
+    return llm_provider()
 
 
 def _routes() -> "Sequence[APIRouter]":

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from dishka import Provider, Scope, decorate, provide
+from dishka import Provider, Scope
 
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.outbound import Outbound
@@ -11,15 +11,18 @@ from parlor.llm.settings import LlmSettings
 from parlor.wallet import WalletSettings
 
 
-class LlmProvider(Provider):
-    scope = Scope.APP
+async def _registry(settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
+    registry = ModelRegistry(settings, wallet, outbound)
+    yield registry
+    await registry.close()
 
-    @provide
-    async def registry(self, settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
-        registry = ModelRegistry(settings, wallet, outbound)
-        yield registry
-        await registry.close()
 
-    @decorate
-    def notices(self, notices: StartupNotices, registry: ModelRegistry) -> StartupNotices:
-        return notices.adding(registry.startup_lines)
+def _notices(notices: StartupNotices, registry: ModelRegistry) -> StartupNotices:
+    return notices.adding(registry.startup_lines)
+
+
+def llm_provider() -> Provider:
+    provider = Provider(scope=Scope.APP)
+    provider.provide(_registry)
+    provider.decorate(_notices)
+    return provider

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from parlor.turns.settings import TurnSettings
     from parlor.turns.states import Reason, TurnState
     from parlor.turns.steps import StepBook
-    from parlor.turns.stream import TurnStream
 
 __all__ = [
     "COMPLETED", "Ending", "Fenced", "LogEvent", "NewTurn", "NoSuchTurn", "Reason", "ReasoningDelta", "RunningTurn", "StepBook", "TextDelta", "ToolCalled",
     "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead", "TurnReader", "TurnSettings", "TurnState",
-    "TurnStream", "Work", "busy_turns", "event_number", "find_turn", "forget_session", "set_hold",
+    "Work", "busy_turns", "event_number", "find_turn", "forget_session", "set_hold",
 ]  # fmt: skip
 
 
@@ -42,6 +41,5 @@ __getattr__ = exports(
         "settings": "TurnSettings",
         "states": "Reason TurnState",
         "steps": "StepBook",
-        "stream": "TurnStream",
     },
 )

@@ -8,11 +8,10 @@ from fastapi import Header, Query
 from starlette.responses import Response
 
 from parlor.accounts import CallerDep
-from parlor.core.web import Router, documents
+from parlor.core.web import EventStream, Router, documents
 from parlor.turns.errors import NoSuchTurn
 from parlor.turns.reading import BadCursor, TurnReader
 from parlor.turns.schemas import TurnRead
-from parlor.turns.stream import TurnStream
 
 router = Router(tags=["turns"])
 
@@ -25,7 +24,7 @@ async def read_turn(turn_id: UUID, caller: CallerDep, turns: FromDishka[TurnRead
     return TurnRead.of(await turns.get(turn_id, caller.account_id))
 
 
-@router.get("/turns/{turn_id}/events", response_class=TurnStream, responses=documents(NoSuchTurn, BadCursor))
+@router.get("/turns/{turn_id}/events", response_class=EventStream, responses=documents(NoSuchTurn, BadCursor))
 async def follow_turn(
     turn_id: UUID,
     caller: CallerDep,
@@ -34,7 +33,7 @@ async def follow_turn(
     after: Annotated[str | None, Query(description="The same as Last-Event-ID, for clients that cannot set headers.")] = None,
 ) -> Response:
     """The turn's events as server-sent events: a replay of those after the number given, then live, until the terminal one."""
-    return TurnStream(await turns.follow(turn_id, caller.account_id, event_number(last_event_id or after)))
+    return EventStream(await turns.follow(turn_id, caller.account_id, event_number(last_event_id or after)))
 
 
 @router.post("/turns/{turn_id}/stop", responses=documents(NoSuchTurn))

@@ -67,6 +67,8 @@ class TurnCloser:
             charge_micros=charge_micros,
         ):
             raise Fenced()
+        if any(part["type"] == "tool_call" for part in closing.parts):
+            queries.lose_steps(tx, closing.turn_id)
         self._wallet.settle(tx, turn_id=closing.turn_id, cost_micros=cost_micros, model=closing.model, explanation=explain(closing.usage, closing.price))
         terminal = Numbered(closing.terminal_number, _terminal(closing, charge_micros))
         queries.save_segment(tx, closing.turn_id, [*closing.unsaved, terminal])

@@ -1,7 +1,6 @@
 """Runs turns: each as a supervised task that belongs to no HTTP request, ended by T4, checkpointed and leased meanwhile."""
 
 import asyncio
-import contextlib
 import functools
 import time
 from collections import deque
@@ -21,7 +20,7 @@ from parlor.turns.errors import Fenced, ShuttingDown, TooManyTurns, TurnFailure,
 from parlor.turns.events import TurnStarted
 from parlor.turns.log import TurnLog
 from parlor.turns.running import Ending, NewTurn, RunningTurn, Work
-from parlor.turns.segments import Numbered, parts_of
+from parlor.turns.segments import Numbered, parts_of, results_missing
 from parlor.turns.settings import TurnSettings
 from parlor.turns.states import Reason, TurnState
 from parlor.wallet import InsufficientFunds
@@ -47,6 +46,7 @@ class TurnEngine:
         self._per_account: dict[UUID, int] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._is_draining = False
+        self._is_closed = False
 
     def admit(self, account_id: UUID) -> None:
         """Before T1. Raises ShuttingDown and TooManyTurns."""
@@ -143,6 +143,8 @@ class TurnEngine:
     async def _close(self, running: RunningTurn, ending: Ending) -> None:
         """T4, tried again until it is stored or the turn is somebody else's. Only then do readers see the terminal event."""
         events, turn = running.log.events, running.turn
+        for result in results_missing(events):
+            running.emit(result)
         closing = Closing(
             turn_id=turn.id,
             account_id=turn.account_id,
@@ -172,6 +174,8 @@ class TurnEngine:
             except (Unavailable, StorageFull) as error:
                 logger.warning("turn.end_not_stored", error=error.code)
             except asyncio.CancelledError:
+                if self._is_closed:
+                    raise
                 _uncancel()
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, 2)
@@ -249,11 +253,15 @@ class TurnEngine:
             await asyncio.wait(left, timeout=5)
 
     async def close(self) -> None:
+        """A turn whose end cannot be stored even now is left to the sweep of another server, or of the next one: the process must be able to end."""
         await self.drain()
+        self._is_closed = True
+        tasks = [running.task for running in self._running.values() if running.task is not None]
         if self._ticker is not None:
-            self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
+            tasks.append(self._ticker)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _uncancel() -> None:

@@ -14,6 +14,8 @@ import msgspec
 from parlor.turns.events import AnyLogEvent, LogEvent
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered
 
+MOST_EVENTS = 1000
+"""In one write: a reader that does not read holds no more than this."""
 _encoder = msgspec.json.Encoder()
 _TAGS = {kind: str(kind.__struct_config__.tag).encode() for kind in get_args(AnyLogEvent)}
 
@@ -68,9 +70,10 @@ class TurnLog:
                 high = middle
         return low
 
-    def frames(self, start: int) -> bytes:
-        """Everything from index `start` on, as one piece of the SSE wire."""
-        return b"".join(self.frame(index) for index in range(start, len(self.events)))
+    def frames(self, start: int) -> tuple[bytes, int]:
+        """What there is from index `start` on, as one piece of the SSE wire, and the index behind it."""
+        end = min(len(self.events), start + MOST_EVENTS)
+        return b"".join(self.frame(index) for index in range(start, end)), end
 
     def frame(self, index: int) -> bytes:
         frame = self._frames[index]

@@ -99,6 +99,14 @@ def events_after(tx: Transaction, turn_id: UUID, after: int) -> list[Numbered]:
     return [numbered for each in entries for numbered in unpack(each) if numbered.number > after]
 
 
+_last_number = statement(select(func.max(TurnSegment.last)).where(TurnSegment.turn_id == bindparam("turn_id")))
+
+
+def last_number(tx: Transaction, turn_id: UUID) -> int:
+    """Of the events that are stored; 0 for none."""
+    return tx.run(_last_number, turn_id=turn_id).scalar() or 0
+
+
 _renew = statement(
     update(Turn)
     .where(in_ids(Turn.id, "turn_ids"), Turn.lease_owner == bindparam("owner"), Turn.ended_at.is_(None))
@@ -196,6 +204,18 @@ def end_step(tx: Transaction, step_id: UUID, *, state: str, outcome: Any) -> boo
     return tx.run(_end_step, step_id=step_id, state=state, outcome=outcome, ended_at=tx.now()).one_or_none() is not None
 
 
+_steps = statement(
+    select(TurnStep.call_id, TurnStep.tool, TurnStep.arguments, TurnStep.state, TurnStep.outcome)
+    .where(TurnStep.turn_id == bindparam("turn_id"))
+    .order_by(TurnStep.id)
+)
+
+
+def steps_of(tx: Transaction, turn_id: UUID) -> list[Any]:
+    """In the order in which they began."""
+    return tx.run(_steps, turn_id=turn_id).all()
+
+
 _lose_steps = statement(
     update(TurnStep)
     .where(TurnStep.turn_id == bindparam("turn_id"), TurnStep.state == "started")
@@ -205,7 +225,7 @@ _lose_steps = statement(
 
 
 def lose_steps(tx: Transaction, turn_id: UUID) -> int:
-    """Tool calls that had begun when their server died: whether they took effect is unknown, and they are never run again."""
+    """Tool calls that had begun when their turn ended: whether they took effect is unknown, and they are never run again."""
     return len(tx.run(_lose_steps, turn_id=turn_id, ended_at=tx.now()).all())
 
 

@@ -11,7 +11,7 @@ from parlor.turns import queries
 from parlor.turns.engine import TurnEngine
 from parlor.turns.errors import NoSuchTurn
 from parlor.turns.events import LogEvent, TurnCompleted, TurnFailed, TurnInterrupted, TurnStopped
-from parlor.turns.log import TurnLog, encode_frame, frame_prefix
+from parlor.turns.log import MOST_EVENTS, TurnLog, encode_frame, frame_prefix
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered
 from parlor.turns.states import TurnState
 
@@ -44,20 +44,20 @@ class TurnReader:
         Raises NoSuchTurn, and BadCursor for a number that this turn cannot have sent.
         """
         log = self._engine.log_of(turn_id, account_id)
-        if log is None:
-            turn = await self.get(turn_id, account_id)
-            if after > turn.epoch * EPOCH_NUMBERS:
+        if log is not None and not log.is_finished:
+            if after >= log.next_number():
                 raise BadCursor()
-            return self._follow_stored(turn_id, after)
-        if after > log.epoch * EPOCH_NUMBERS:
+            return self._follow_log(log, after)
+        # Also when the log is still in memory: the session, and the turn with it, may have been deleted meanwhile.
+        if after > await self._db.read(lambda tx: _highest_number(tx, turn_id, account_id)):
             raise BadCursor()
-        return self._follow_log(log, after)
+        return self._follow_stored(turn_id, after) if log is None else self._follow_log(log, after)
 
     async def _follow_log(self, log: TurnLog, after: int) -> AsyncIterator[bytes]:
         index = log.index_after(after)
         while True:
             if index < len(log.events):
-                frames, index = log.frames(index), len(log.events)
+                frames, index = log.frames(index)
                 yield frames
             elif log.is_finished:
                 break
@@ -71,19 +71,20 @@ class TurnReader:
         prefix = frame_prefix(turn_id)
         while True:
             events, is_over = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
+            for start in range(0, len(events), MOST_EVENTS):
+                yield b"".join(encode_frame(number, event, prefix) for number, event in events[start : start + MOST_EVENTS])
             if events:
                 after = events[-1].number
-                yield b"".join(encode_frame(number, event, prefix) for number, event in events)
             if is_over:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
     async def events(self, turn_id: UUID, account_id: UUID) -> list[LogEvent]:
         """The whole log of a turn that has ended. Raises NoSuchTurn."""
+        await self.get(turn_id, account_id)
         log = self._engine.log_of(turn_id, account_id)
         if log is not None and log.events and isinstance(log.events[-1], TERMINAL_EVENTS):
             return list(log.events)
-        await self.get(turn_id, account_id)
         return [numbered.event for numbered in await self._db.read(lambda tx: queries.events_after(tx, turn_id, 0))]
 
     async def ended(self, turn_id: UUID, account_id: UUID, seconds: float | None = None) -> None:
@@ -101,6 +102,14 @@ class TurnReader:
             await self.get(turn_id, account_id)
             await self._db.write(lambda tx: queries.request_stop(tx, turn_id, account_id))
         await self.ended(turn_id, account_id, seconds=5)
+
+
+def _highest_number(tx: Transaction, turn_id: UUID, account_id: UUID) -> int:
+    """That anybody can have seen. Of a turn that runs elsewhere more has been sent than is stored. Raises NoSuchTurn."""
+    turn = queries.find_turn(tx, turn_id, account_id)
+    if turn is None:
+        raise NoSuchTurn()
+    return turn.epoch * EPOCH_NUMBERS if turn.ended_at is None else queries.last_number(tx, turn_id)
 
 
 def _stored(tx: Transaction, turn_id: UUID, after: int) -> tuple[list[Numbered], bool]:

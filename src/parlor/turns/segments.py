@@ -62,8 +62,19 @@ def unpack(entries: Iterable[Sequence[Any]]) -> Iterator[Numbered]:
             start += length
 
 
+def results_missing(events: Iterable[LogEvent]) -> list[ToolResult]:
+    """For each tool call that has no result one that says so: a provider refuses history without it."""
+    calls: dict[str, ToolResult] = {}
+    for event in events:
+        if isinstance(event, ToolCalled):
+            calls[event.call_id] = ToolResult(call_id=event.call_id, error="interrupted: whether this call took effect is unknown")
+        elif isinstance(event, ToolResult):
+            calls.pop(event.call_id, None)
+    return list(calls.values())
+
+
 def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
-    """The parts of the answer that this log tells. A tool call without a result gets one that says so: a provider refuses history without it."""
+    """The parts of the answer that this log tells."""
     parts: list[dict[str, Any]] = []
     texts: list[str] = []
     for event in events:
@@ -83,7 +94,7 @@ def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
             texts = []
             parts.append(_result_part(event))
     _join(parts, texts)
-    return [*parts, *_missing_results(parts)]
+    return parts
 
 
 def _join(parts: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
@@ -94,12 +105,3 @@ def _join(parts: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
 def _result_part(event: ToolResult) -> dict[str, Any]:
     outcome = {"error": event.error} if event.error is not None else {"result": event.result}
     return {"type": "tool_result", "call_id": event.call_id, **outcome}
-
-
-def _missing_results(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    answered = {part["call_id"] for part in parts if part["type"] == "tool_result"}
-    return [
-        {"type": "tool_result", "call_id": part["call_id"], "error": "interrupted: whether this call took effect is unknown"}
-        for part in parts
-        if part["type"] == "tool_call" and part["call_id"] not in answered
-    ]

@@ -1,5 +1,6 @@
 """Finds turns whose server is gone and ends them as interrupted, from what was stored, by the same rule of charging."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -9,9 +10,10 @@ from parlor.turns import queries
 from parlor.turns.closing import Closing, TurnCloser
 from parlor.turns.engine import TurnEngine
 from parlor.turns.errors import Fenced
+from parlor.turns.events import LogEvent, ToolCalled, ToolResult
 from parlor.turns.metering import usage_of
 from parlor.turns.running import Ending
-from parlor.turns.segments import EPOCH_NUMBERS, parts_of
+from parlor.turns.segments import EPOCH_NUMBERS, Numbered, parts_of, results_missing
 from parlor.turns.states import Reason, TurnState
 from parlor.wallet import Price, WalletSettings
 
@@ -40,13 +42,20 @@ class TurnSweep:
                     logger.warning("turn.interrupted", turn_id=str(turn.id))
             except Fenced:
                 continue
+            except Exception:
+                # one that cannot be ended must not keep the others from it
+                logger.exception("turn.not_ended", turn_id=str(turn.id))
         return ended
 
     def _interrupt(self, tx: Transaction, turn: Any) -> bool:
         if not queries.is_lease_over(tx, turn.id):
             return False
-        queries.lose_steps(tx, turn.id)
         events = [numbered.event for numbered in queries.events_after(tx, turn.id, 0)]
+        first_new = len(events)
+        events += _told_by_steps(events, queries.steps_of(tx, turn.id))
+        events += results_missing(events)
+        first_number = turn.epoch * EPOCH_NUMBERS + 1
+        unsaved = [Numbered(number, event) for number, event in enumerate(events[first_new:], first_number)]
         self._closer.close(
             tx,
             Closing(
@@ -64,8 +73,21 @@ class TurnSweep:
                 ending=Ending(TurnState.INTERRUPTED, Reason.SERVER_RESTART),
                 parts=parts_of(events),
                 usage=usage_of(events, is_accepted=self._wallet.assume_accepted),
-                unsaved=[],
-                terminal_number=turn.epoch * EPOCH_NUMBERS + 1,
+                unsaved=unsaved,
+                terminal_number=first_number + len(unsaved),
             ),
         )
         return True
+
+
+def _told_by_steps(events: Sequence[LogEvent], steps: Iterable[Any]) -> list[LogEvent]:
+    """What the rows of tool calls know and the log does not: it is stored once a second, they at once. No result of a tool is ever lost."""
+    called = {event.call_id for event in events if isinstance(event, ToolCalled)}
+    answered = {event.call_id for event in events if isinstance(event, ToolResult)}
+    told: list[LogEvent] = []
+    for step in steps:
+        if step.call_id not in called:
+            told.append(ToolCalled(call_id=step.call_id, tool=step.tool, arguments=step.arguments))
+        if step.call_id not in answered and step.outcome is not None:
+            told.append(ToolResult(call_id=step.call_id, **step.outcome))
+    return told

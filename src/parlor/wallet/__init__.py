@@ -3,8 +3,9 @@
 Owns balances, holds, the ledger and what a price is. Which model costs what belongs to the llm room, when a turn is charged to the turns room.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from parlor.core.lazy import exports
 from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, ReferenceUsed
 from parlor.wallet.price import Price
 from parlor.wallet.settings import WalletSettings
@@ -12,11 +13,6 @@ from parlor.wallet.settings import WalletSettings
 if TYPE_CHECKING:
     from parlor.wallet.events import WalletCharged, WalletGranted
     from parlor.wallet.service import Balance, Entry, Hold, Settlement, WalletService
-
-_HOMES = {"Balance": "service", "Entry": "service", "Hold": "service", "Settlement": "service", "WalletService": "service"} | {
-    "WalletCharged": "events",
-    "WalletGranted": "events",
-}
 
 __all__ = [
     "Balance",
@@ -35,10 +31,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The service comes with the tables and the database: a command that only needs settings does not load them."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = exports(__name__, {"events": "WalletCharged WalletGranted", "service": "Balance Entry Hold Settlement WalletService"})

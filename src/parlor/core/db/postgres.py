@@ -11,7 +11,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from parlor.core.db.settings import DatabaseSettings
 from parlor.core.db.statement import POSTGRES, Statement
-from parlor.core.db.transaction import Poisoned, Result
+from parlor.core.db.transaction import Poisoned, Result, run_callbacks
 from parlor.core.errors import ParlorError, StorageFull, Unavailable
 
 T = TypeVar("T")
@@ -119,8 +119,7 @@ class PostgresDatabase:
                 if isinstance(error, (ParlorError, *_AGAIN)):
                     raise error from error.__cause__
                 raise _translated(error) from error
-            for callback in tx.callbacks:
-                callback()
+            run_callbacks(tx.callbacks)
             return result
 
     @staticmethod

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 from parlor.core.clock import Clock
 from parlor.core.db.statement import SQLITE, Statement
-from parlor.core.db.transaction import Poisoned, Result
+from parlor.core.db.transaction import Poisoned, Result, run_callbacks
 from parlor.core.errors import ParlorError, StorageFull, Unavailable
 
 T = TypeVar("T")
@@ -145,8 +145,7 @@ class _Work:
     def hand_out(self) -> None:
         """On the loop: the callbacks of a committed function run even when nobody waits for its result any more."""
         if self.error is None:
-            for callback in self.callbacks:
-                callback()
+            run_callbacks(self.callbacks)
         if self.future.done():
             return
         if self.error is not None:

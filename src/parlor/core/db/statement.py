@@ -43,7 +43,7 @@ class Compiled:
         self._converters = tuple((i, c) for i, c in enumerate(_reader(column.type, dialect) for column in columns) if c is not None)
         fields = [_row_name(column) for column in columns]
         # typed by nobody: which columns there are is known only at run time
-        self._make = namedtuple("Row", fields, rename=True)._make if fields else tuple  # pyright: ignore[reportUntypedNamedTuple]  # noqa: PYI024
+        self._make = namedtuple("Row", fields, rename=True)._make if fields else tuple  # pyright: ignore[reportUntypedNamedTuple]
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Raises KeyError for a value that is missing and TypeError for one too many."""

@@ -1,6 +1,7 @@
 """What a function of a transaction sees: the same on both engines."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -78,6 +79,16 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+def run_callbacks(callbacks: Iterable[Callable[[], None]]) -> None:
+    """On the loop, after COMMIT. One that fails is reported to the loop and takes neither the others nor the result of the transaction with it."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception as error:
+            context = {"message": "a callback after a commit failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
 
 class Poisoned(RuntimeError):

@@ -3,6 +3,7 @@
 `Id` is BLOB(16) / uuid, `UtcTime` integer microseconds / timestamptz, `Json` text / jsonb.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ Converter = Callable[[Any], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The escape of a NUL: an even number of backslashes before it are letters of the text, as in an answer about programming."""
 
 
 class _OwnType(TypeDecorator[Any]):
@@ -88,7 +91,7 @@ def _to_json(value: Any) -> str:
 def _no_nul_json(value: Any) -> str:
     r"""jsonb cannot hold \u0000; the edge refuses NUL in requests, so what is left comes from models and tools, where dropping it is right."""
     text = _to_json(value)
-    return text.replace("\\u0000", "") if "\\u0000" in text else text
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 def _from_json(value: str) -> Any:

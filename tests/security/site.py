@@ -1,0 +1,237 @@
+"""A real server with everybody in it that a route can be called by, and everything that they can name."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import httpx2
+import jwt
+from pydantic import SecretStr
+
+from bench.fake_model import FakeModel
+from parlor.accounts import AuthSettings
+from parlor.accounts.tokens import AccessTokens
+from parlor.core.crypto import SecretKey, load_secret_key
+from parlor.core.ids import new_id
+from parlor.core.settings import RootSettings
+from parlor.testing import ManualClock
+from tests.support.chat import PASSWORD, Person, client_of
+from tests.support.server import QUICK, ParlorServer, parlor_server
+
+PROBLEM = "application/problem+json"
+JSON = {"Content-Type": "application/json"}
+
+Principal = Literal["anonymous", "other", "suspended", "expired", "refresh", "demoted_before", "demoted", "administrator", "owner"]
+"""`demoted_before` holds the token from when it was an administrator. `refresh` sends a refresh token, `expired` an access token of yesterday."""
+
+
+@dataclass
+class Member:
+    """Somebody with an account, and the tokens of one sign-in."""
+
+    person: Person
+    email: str
+    access_token: str
+    refresh_token: str
+
+    @property
+    def id(self) -> str:
+        return self.person.id
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        return self.person.client
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a member owns: a session with one question and its answer."""
+
+    owner: Member
+    session_id: str
+    turn_id: str
+    question_id: str
+    answer_id: str
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """By the name of the path parameter or body field that takes it."""
+        return {
+            "session_id": self.session_id,
+            "turn_id": self.turn_id,
+            "message_id": self.answer_id,
+            "parent_id": self.answer_id,
+            "branch": self.answer_id,
+            "user_id": self.owner.id,
+        }
+
+    async def seen(self) -> list[Any]:
+        """All that its owner can see of it, to compare."""
+        paths = [
+            *(f"/sessions/{self.session_id}", f"/sessions/{self.session_id}/messages", f"/turns/{self.turn_id}"),
+            *("/wallet", "/wallet/entries", "/auth/me", "/sessions"),
+        ]
+        return [(await self.owner.client.get(path)).json() for path in paths]
+
+
+@dataclass
+class Site:
+    server: ParlorServer
+    fake: FakeModel
+    database_url: str
+    engine: str
+    stack: AsyncExitStack
+    admin: Member = field(init=False)
+    _people: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.server.base_url
+
+    def client(self, token: str = "") -> httpx2.AsyncClient:
+        """Closed with the site. Its paths begin below /api/v1 unless they are whole addresses."""
+        client = client_of(self.url, token)
+        self.stack.push_async_callback(client.aclose)
+        return client
+
+    def member(self, account: Mapping[str, Any]) -> Member:
+        token = account["access_token"]
+        return Member(Person(self.client(token), dict(account)), account["user"]["email"], token, account["refresh_token"])
+
+    async def sign_up(self, **more: Any) -> Member:
+        body = {"email": f"{new_id()}@example.com", "password": PASSWORD, **more}
+        return self.member(_read(await self.admin_or_nobody.post("/auth/register", json=body), 201))
+
+    @property
+    def admin_or_nobody(self) -> httpx2.AsyncClient:
+        if "nobody" not in self._people:
+            self._people["nobody"] = self.client()
+        return self._people["nobody"]
+
+    async def sign_in(self, email: str) -> Member:
+        return self.member(_read(await self.admin_or_nobody.post("/auth/login", json={"login": email, "password": PASSWORD})))
+
+    async def scene(self, owner: Member | None = None) -> Scene:
+        owner = owner or await self.sign_up()
+        session_id = await owner.person.new_session(title="A quiet place")
+        turn, answer = await owner.person.ask(session_id, "What is the weather like?")
+        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"])
+
+    async def change_user(self, user_id: str, **changes: Any) -> None:
+        _read(await self.admin.client.patch(f"/users/{user_id}", json=changes))
+
+    async def tokens(self, *, anew: bool = False) -> Mapping[Principal, str]:
+        """The credential of everybody but the owner. The same people each time, unless `anew`."""
+        if anew or "tokens" not in self._people:
+            self._people["tokens"] = await self._make_tokens()
+        tokens = self._people["tokens"]
+        if anew:
+            del self._people["tokens"]
+        return tokens
+
+    async def _make_tokens(self) -> Mapping[Principal, str]:
+        other, suspended, administrator, demoted = [await self.sign_up() for _ in range(4)]
+        await self.change_user(suspended.id, status="suspended")
+        for each in (administrator, demoted):
+            await self.change_user(each.id, role="admin")
+        demoted_before = await self.sign_in(demoted.email)
+        await self.change_user(demoted.id, role="user")
+        return {
+            "anonymous": "",
+            "other": other.access_token,
+            "suspended": suspended.access_token,
+            "expired": self.signed(other, age=timedelta(days=1)),
+            "refresh": other.refresh_token,
+            "demoted_before": demoted_before.access_token,
+            "demoted": (await self.sign_in(demoted.email)).access_token,
+            "administrator": (await self.sign_in(administrator.email)).access_token,
+        }
+
+    def signed(self, member: Member, *, age: timedelta = timedelta()) -> str:
+        """An access token as this server issued it to that sign-in `age` ago."""
+        claims = claims_of(member.access_token)
+        tokens = AccessTokens(AuthSettings(), secret_key(), ManualClock(datetime.now(UTC) - age))
+        return tokens.issue(UUID(claims["sub"]), UUID(claims["sid"]), claims["tv"])
+
+    async def openapi(self) -> dict[str, Any]:
+        if "openapi" not in self._people:
+            self._people["openapi"] = _read(await self.admin_or_nobody.get(f"{self.url}/openapi.json"))
+        return self._people["openapi"]
+
+    async def still_there(self) -> None:
+        """The process that was started, and it answers."""
+        assert self.server.process.returncode is None, self.server.log
+        assert await self.server.is_healthy()
+
+    async def send_raw(self, request: bytes) -> bytes:
+        """Exactly these bytes on a connection of their own; all that comes back until it ends."""
+        host, port = self.url.removeprefix("http://").split(":")
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                writer.write(request)
+                await writer.drain()
+                return await reader.read()
+            except ConnectionResetError:
+                return b""
+            finally:
+                writer.close()
+
+
+def secret_key() -> SecretKey:
+    return load_secret_key(SecretStr(QUICK["PARLOR_AUTH__SECRET_KEY"]), RootSettings())
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def _read(response: httpx2.Response, status: int = 200) -> Any:
+    assert response.status_code == status, f"{response.status_code}: {response.text}"
+    return response.json()
+
+
+def problem_of(response: httpx2.Response, status: int | None = None, code: str | None = None) -> dict[str, Any]:
+    """The problem document of a refusal: in the right shape, with nothing of our insides in it."""
+    what = f"{response.request.method} {response.request.url} -> {response.status_code}: {response.text[:300]}"
+    assert 400 <= response.status_code < 500, what
+    assert status is None or response.status_code == status, what
+    assert response.headers["content-type"] == PROBLEM, what
+    body = response.json()
+    assert body["status"] == response.status_code, what
+    assert body["request_id"] == response.headers["x-request-id"], what
+    assert all(body[name] for name in ("type", "title", "detail", "code")), what
+    assert code is None or body["code"] == code, what
+    assert not re.search(r"Traceback|\.py\b|sqlite3|asyncpg|SELECT |INSERT ", response.text), what
+    return body
+
+
+def comparable(response: httpx2.Response, *ids: str) -> tuple[int, str, Any]:
+    """An answer without what may differ: its request id, and the ids that were asked for."""
+    text = response.text
+    for each in ids:
+        text = text.replace(each, "<id>")
+    body = json.loads(text) if text else None
+    if isinstance(body, dict):
+        body.pop("request_id", None)
+    return response.status_code, response.headers.get("content-type", ""), body
+
+
+@asynccontextmanager
+async def open_site(folder: Path, engine: str, database_url: str, **settings: str) -> AsyncGenerator[Site]:
+    async with AsyncExitStack() as stack:
+        fake = await stack.enter_async_context(FakeModel())
+        server = await stack.enter_async_context(parlor_server(folder, database_url, fake.base_url, **settings))
+        site = Site(server, fake, database_url, engine, stack)
+        token = re.search(r"/setup#(\S+)", server.log)
+        assert token, server.log
+        body = {"token": token[1], "email": "root@example.com", "password": PASSWORD}
+        site.admin = site.member(_read(await site.admin_or_nobody.post("/auth/setup", json=body), 201))
+        yield site
