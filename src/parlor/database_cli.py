@@ -28,7 +28,7 @@ def upgrade(ctx: typer.Context) -> None:
             _show(ctx, await migrate.status(settings, root, places))
         line.say(f"{before.pending} migrations run." if before.pending else "Nothing to do.")
 
-    line.run(work, everything=True)
+    line.run(work)
 
 
 def status(ctx: typer.Context) -> None:
@@ -43,7 +43,7 @@ def status(ctx: typer.Context) -> None:
         _show(ctx, found)
         return found.pending == 0
 
-    if not command_line(ctx).run(work, everything=True):
+    if not command_line(ctx).run(work):
         raise typer.Exit(1)
 
 

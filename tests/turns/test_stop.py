@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -56,7 +57,8 @@ async def test_stop_closes_the_upstream_connection_and_keeps_what_was_said(house
     seen = await house.fake.seen()
     await asyncio.wait_for(seen.closed.wait(), 1)
     assert seen.closed_by_peer
-    assert seen.closed_at is not None and seen.closed_at - began < 1
+    assert seen.closed_at is not None
+    assert seen.closed_at - began < 1
     assert (turn["state"], turn["reason"]) == ("stopped", "stopped_by_user")
     frames = await ann.events(turn_id)
     assert frames[-1].event == "turn.stopped"
@@ -127,16 +129,10 @@ async def test_stop_while_a_tool_runs_calls_the_tool_off_and_the_conversation_ca
     assert [part["type"] for part in answer["parts"]] == ["tool_call", "tool_result"]
     assert "unknown" in answer["parts"][1]["error"]
     assert [frame.event for frame in await ann.events(turn_id)][-3:] == ["tool.called", "tool.result", "turn.stopped"]
-    (step,) = await (await house.get(Database)).read(lambda tx: steps_of(tx, _uuid(turn_id)))
+    (step,) = await (await house.get(Database)).read(lambda tx: steps_of(tx, UUID(turn_id)))
     assert step.state == "unknown_outcome"
     turn, _ = await ann.ask(session_id, "go on")
     assert turn["state"] == "completed"
     roles = [message["role"] for message in house.fake.requests[-1].body["messages"]]
     assert roles == ["system", "user", "assistant", "tool", "user"]
     assert tool.calls == 1
-
-
-def _uuid(text: str) -> Any:
-    from uuid import UUID
-
-    return UUID(text)

@@ -12,7 +12,7 @@ _TELLING_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z]))(?:{_WORDS})$", re.IGNOREC
 _MAX_DEPTH = 6
 
 # Each pattern stands behind a cheap substring test, because every line that is logged passes here.
-_KEY_SHAPES = re.compile(r"\b(pk_|sk-|sk_|rk_|ghp_|gho_|xox[abp]-|AIza|AKIA)[A-Za-z0-9_\-]{6,}")
+_KEY_SHAPES = re.compile(r"\b(pk_|rt_|sk-|sk_|rk_|ghp_|gho_|xox[abp]-|AIza|AKIA)[A-Za-z0-9_\-]{6,}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_\-]{5,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?")
 # "Basic things" is prose: a credential has a digit, a capital or some length.
 _SCHEME = re.compile(r"\b(Bearer|Basic)(\s+|%20)(?=[A-Za-z0-9._~+/\-]*(?-i:[A-Z0-9=])|\S{16})[A-Za-z0-9._~+/=\-]{4,}", re.IGNORECASE)
@@ -22,7 +22,7 @@ _ASSIGNED = re.compile(
     rf"(?P<name>(?:{_WORDS})\\*[\"']?\s*[:=]\s*)(?:(?P<quote>\\*[\"']).*?(?P=quote)|(?!\[hidden\])(?:\\*[\"'])?[^\s\"',;&}})\]\\]+)", re.IGNORECASE
 )
 _PYDANTIC_INPUT = re.compile(r"input_value=.*?, input_type=")
-_KEY_HINTS = ("pk_", "sk-", "sk_", "rk_", "ghp_", "gho_", "xox", "AIza", "AKIA")
+_KEY_HINTS = ("pk_", "rt_", "sk-", "sk_", "rk_", "ghp_", "gho_", "xox", "AIza", "AKIA")
 _WORD_HINTS = ("passw", "passphrase", "secret", "token", "key", "authorization", "cookie", "credential", "dsn")
 
 

@@ -23,8 +23,8 @@ class Numbered(NamedTuple):
     event: LogEvent
 
 
-def pack(events: Iterable[Numbered]) -> list[list[Any]]:
-    """JSON-ready entries."""
+def pack(events: Iterable[Numbered]) -> str:
+    """The entries as JSON text."""
     entries: list[list[Any]] = []
     texts: list[str] = []
     run: list[Any] | None = None
@@ -32,7 +32,7 @@ def pack(events: Iterable[Numbered]) -> list[list[Any]]:
         if not isinstance(event, (TextDelta, ReasoningDelta)):
             _close(run, texts)
             run = None
-            entries.append([number, msgspec.to_builtins(event)])
+            entries.append([number, event])
             continue
         kind = _RUNS[type(event)]
         if run is None or run[1] != kind:
@@ -42,7 +42,7 @@ def pack(events: Iterable[Numbered]) -> list[list[Any]]:
         texts.append(event.text)
         run[3].append(len(event.text))
     _close(run, texts)
-    return entries
+    return msgspec.json.encode(entries).decode()
 
 
 def _close(run: list[Any] | None, texts: Sequence[str]) -> None:
@@ -50,8 +50,8 @@ def _close(run: list[Any] | None, texts: Sequence[str]) -> None:
         run[2] = "".join(texts)
 
 
-def unpack(entries: Iterable[Sequence[Any]]) -> Iterator[Numbered]:
-    for entry in entries:
+def unpack(entries: str) -> Iterator[Numbered]:
+    for entry in msgspec.json.decode(entries):
         if len(entry) == 2:
             yield Numbered(entry[0], msgspec.convert(entry[1], AnyLogEvent))
             continue

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from parlor.core.db import Base, Id, Json, UtcTime
@@ -50,14 +50,17 @@ class Turn(Base):
 
 
 class TurnSegment(Base):
-    """A stretch of a turn's log: `entries` is what `segments.pack` made of the events `first` to `last`."""
+    """A stretch of a turn's log: `entries` is what `segments.pack` made of the events `first` to `last`.
+
+    Text and not JSON: Postgres would reorder the keys of objects, and a replay would not have the bytes that were sent.
+    """
 
     __tablename__ = "turn_segments"
 
     turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"), primary_key=True)
     first: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     last: Mapped[int] = mapped_column(BigInteger)
-    entries: Mapped[list[Any]] = mapped_column(Json)
+    entries: Mapped[str] = mapped_column(Text)
 
 
 class TurnStep(Base):
@@ -69,7 +72,8 @@ class TurnStep(Base):
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"))
     epoch: Mapped[int] = mapped_column(Integer)
-    call_id: Mapped[str] = mapped_column(String(200))
+    call_id: Mapped[str] = mapped_column(Text)
+    """As the provider made it: some carry hundreds of characters of their own state in it."""
     tool: Mapped[str] = mapped_column(String(200))
     arguments: Mapped[Any] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(20))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.server import ServerState
 
-from parlor.core.errors import NotFound, PaymentRequired, RateLimited
+from parlor.core.errors import Misconfigured, NotFound, PaymentRequired, RateLimited
 from parlor.core.log import LogSettings, configure_logging
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers, documents
@@ -99,6 +99,10 @@ def make_router(stage: Stage) -> Any:  # noqa: C901  # a list of small routes
     async def read_broken() -> None:
         password = "hunter2-in-a-local"
         raise RuntimeError(f"no place for {len(password)} letters")
+
+    @router.get("/misconfigured")
+    async def read_misconfigured() -> None:
+        raise Misconfigured("PARLOR_X is wrong.")
 
     @router.post("/uploads")
     async def upload(request: Request) -> dict[str, int]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.core.web.conftest import OpenSite, Site, head, read_answer
+from parlor.core.web.settings import ServerSettings
+from tests.core.web.conftest import Log, OpenSite, Site, head, make_site, read_answer
 
 GREETING = b'{"name": "Ada"}'
 
@@ -60,9 +61,10 @@ async def test_a_body_over_the_limit_is_refused_by_its_declared_length(site: Sit
 
 
 async def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_asked_for(site: Site) -> None:
-    request = head("POST", "/api/v1/greetings", "Content-Length: 2000000000", "Content-Type: application/json", "Expect: 100-continue")
-    answer = await site.ask(request + b"x" * 1000)
-    assert answer.status in (100, 413)
+    request = head("POST", "/api/v1/greetings", "Content-Length: 2000000", "Content-Type: application/json", "Expect: 100-continue")
+    problem_of(await site.ask(request), 413, "request.too_large")
+    welcome = head("POST", "/api/v1/greetings", f"Content-Length: {len(GREETING)}", "Content-Type: application/json", "Expect: 100-continue")
+    assert (await site.ask(welcome)).status == 100
 
 
 async def test_an_endless_chunked_body_is_cut_off_at_the_limit(site: Site) -> None:
@@ -388,6 +390,13 @@ async def test_an_unforeseen_error_tells_nothing(site: Site) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_an_error_that_must_not_be_shown_is_logged_and_internal(site: Site, log: Log) -> None:
+    answer = await site.get("/api/v1/misconfigured")
+    problem_of(answer, 500, "internal")
+    assert b"PARLOR_X" not in answer.body
+    await asyncio.wait_for(log.has("request failed"), 10)
+
+
 async def test_an_answer_without_a_body_stays_without(site: Site) -> None:
     assert (await site.get("/api/v1/things/7", method="DELETE")).status == 204
 
@@ -400,3 +409,43 @@ async def test_a_connection_is_used_again_after_a_refusal(site: Site) -> None:
         writer.write(head("GET", "/api/v1/things/1"))
         assert (await read_answer(reader)).status == 200
     writer.close()
+
+
+# Behind a server that checks less than ours
+
+
+async def answer_to(headers: list[tuple[bytes, bytes]], path: str = "/api/v1/things/7", method: str = "GET", body: bytes = b"") -> int:
+    """The status of the site for a request that comes without a socket."""
+    app = make_site(ServerSettings())
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers, "http_version": "1.1"}
+    await app(scope, receive, send)
+    return sent[0]["status"]
+
+
+@pytest.mark.parametrize("lengths", [[b"-1"], [b"+5"], [b""], [b"5", b"5"], [b"1" * 20], [b"0x5"]])
+async def test_the_gate_reads_lengths_itself(log: Log, lengths: list[bytes]) -> None:
+    """BAD-16, SEC-31"""
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), *((b"content-length", length) for length in lengths)]
+    assert await answer_to(headers, "/api/v1/greetings", "POST", GREETING) == 400
+
+
+async def test_the_gate_counts_heads_itself(log: Log) -> None:
+    host = (b"host", b"localhost")
+    assert await answer_to([host]) == 200
+    assert await answer_to([host, *((b"x-%d" % number, b"x") for number in range(200))]) == 431
+    assert await answer_to([host, (b"x-large", b"x" * 40_000)]) == 431
+    assert await answer_to([host], "/" + "x" * 10_000) == 414
+
+
+async def test_the_gate_counts_bodies_whatever_their_length_says(log: Log) -> None:
+    """BAD-15: a server that does not hold a body to its length."""
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"5")]
+    assert await answer_to(headers, "/api/v1/greetings", "POST", b" " * 1_100_000) == 413

@@ -1,6 +1,8 @@
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
-from parlor.core.web.sse import frame
+from parlor.core.web.sse import EventStream, frame
 from tests.core.web.conftest import Site, head
 
 
@@ -71,3 +73,28 @@ async def test_an_http_1_0_client_reads_to_the_end(site: Site) -> None:
     writer.write(b"GET /api/v1/stream HTTP/1.0\r\n\r\n")
     assert b"data: x\n\n" in await asyncio.wait_for(reader.read(), 10)
     writer.close()
+
+
+async def test_the_source_is_closed_when_the_client_goes_while_it_is_being_written_to() -> None:
+    """Then nothing waits inside the source, and no cancellation reaches it."""
+    closed, writing = asyncio.Event(), asyncio.Event()
+
+    async def frames() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield frame(b"x")
+        finally:
+            closed.set()
+
+    async def receive() -> dict[str, str]:
+        await writing.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body" and message["more_body"]:
+            writing.set()
+            await asyncio.Event().wait()
+
+    source = frames()
+    await asyncio.wait_for(EventStream(source)({"type": "http", "method": "GET"}, receive, send), 10)
+    assert closed.is_set()

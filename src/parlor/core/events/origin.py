@@ -21,10 +21,12 @@ _origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B0
 
 
 def current_origin() -> Origin:
-    """The request id is that of the log lines, where nobody gave another."""
-    origin = _origin.get()
-    if origin.request_id is None and (request_id := structlog.contextvars.get_contextvars().get("request_id")):
-        return replace(origin, request_id=request_id)
+    """Where nobody gave another, the request id and the signed-in account are those of the log lines."""
+    origin, logged = _origin.get(), structlog.contextvars.get_contextvars()
+    if origin.request_id is None and (request_id := logged.get("request_id")):
+        origin = replace(origin, request_id=request_id)
+    if origin.actor is None and (account_id := logged.get("account_id")):
+        origin = replace(origin, actor=f"user:{account_id}")
     return origin
 
 

@@ -42,7 +42,7 @@ class Refusal(NamedTuple):
 class _Head:
     """What the gate needs of the request's headers, read in one pass."""
 
-    __slots__ = ("content_encoding", "content_length", "content_type", "has_body", "hosts", "lengths", "origin", "request_id", "size_bytes")
+    __slots__ = ("awaits_continue", "content_encoding", "content_length", "content_type", "has_body", "hosts", "lengths", "origin", "request_id", "size_bytes")
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.hosts: list[bytes] = []
@@ -50,7 +50,7 @@ class _Head:
         self.origin = self.request_id = self.content_encoding = None
         self.content_type = b""
         self.content_length: int | None = None
-        self.has_body = False
+        self.has_body = self.awaits_continue = False
         self.size_bytes = 0
         for name, value in headers:
             self.size_bytes += len(name) + len(value)
@@ -68,6 +68,8 @@ class _Head:
                 self.origin = value
             elif name == b"content-encoding":
                 self.content_encoding = value
+            elif name == b"expect":
+                self.awaits_continue = True
         if len(self.lengths) == 1 and self.lengths[0].isdigit() and len(self.lengths[0]) < 20:
             self.content_length = int(self.lengths[0])
             self.has_body = self.has_body or self.content_length > 0
@@ -122,7 +124,7 @@ class Gate:
     async def _answer(self, scope: Scope, receive: Receive, reply: _Reply, head: _Head) -> None:
         if head.has_body:
             limit = max_body_bytes(self._settings, scope["path"], head.content_type)
-            receive = reply.body = BoundedBody(receive, limit, head.content_length, self._settings)
+            receive = reply.body = BoundedBody(receive, limit, head.content_length, self._settings, awaits_continue=head.awaits_continue)
         if refusal := self._refusal(scope, head):
             code, title = problems.code_and_title(refusal.status)
             await problems.answer(refusal.status, refusal.code or code, title, refusal.detail)(scope, receive, reply)

@@ -25,12 +25,13 @@ class BoundedBody:
     """Stands in for `receive` while there is a body to read. Refuses it (413) by its declared length before reading, and by its real one while reading;
     gives up (408) when it arrives too slowly."""
 
-    __slots__ = ("_deadline", "_declared", "_is_whole", "_max_bytes", "_rate", "_receive", "_seen")
+    __slots__ = ("_awaits_continue", "_deadline", "_declared", "_is_whole", "_max_bytes", "_rate", "_receive", "_seen")
 
-    def __init__(self, receive: Receive, max_bytes: int, declared: int | None, settings: ServerSettings) -> None:
+    def __init__(self, receive: Receive, max_bytes: int, declared: int | None, settings: ServerSettings, *, awaits_continue: bool = False) -> None:
         self._receive = receive
         self._max_bytes = max_bytes
         self._declared = declared
+        self._awaits_continue = awaits_continue
         self._seen = 0
         self._is_whole = False
         self._deadline = asyncio.get_running_loop().time() + settings.body_grace_seconds
@@ -63,9 +64,9 @@ class BoundedBody:
 
     async def _refuse(self) -> None:
         """Reads on for a moment and throws away what comes: closing on a client that still writes would cost it the answer."""
+        # Reading would tell a client that waits for 100 Continue to send it all.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while not self._is_whole and self._seen < self._max_bytes + _DRAINED_BYTES:
+                while not self._awaits_continue and not self._is_whole and self._seen < self._max_bytes + _DRAINED_BYTES:
                     self._count(await self._receive())
-        self._is_whole = True
         raise TooLarge(f"The body is larger than {self._max_bytes} bytes.", max_bytes=self._max_bytes)

@@ -20,8 +20,8 @@ def frame(data: bytes, *, event: str | None = None, event_id: str | int | None =
 class EventStream(Response):
     """Sends what `source` yields: whole frames, as many at a time as there are.
 
-    When the client goes, the source is closed (an async generator sees CancelledError where it waits) and nothing is raised. After
-    `heartbeat_seconds` of silence a comment goes out. A reader that does not read blocks the source at `send`.
+    When the client goes, the source is closed (an async generator sees CancelledError where it waits) and nothing is raised. After `heartbeat_seconds` of
+    silence a comment goes out. A reader that does not read blocks the source at `send`.
     """
 
     media_type = "text/event-stream"

@@ -301,7 +301,7 @@ def upgrade() -> None:
         sa.Column("turn_id", parlor.core.db.types.Id(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.Column("entries", parlor.core.db.types.Json(), nullable=False),
+        sa.Column("entries", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["turn_id"], ["turns.id"], name=op.f("fk_turn_segments_turn_id")),
         sa.PrimaryKeyConstraint("turn_id", "first", name=op.f("pk_turn_segments")),
     )
@@ -310,7 +310,7 @@ def upgrade() -> None:
         sa.Column("id", parlor.core.db.types.Id(), nullable=False),
         sa.Column("turn_id", parlor.core.db.types.Id(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("call_id", sa.String(length=200), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("tool", sa.String(length=200), nullable=False),
         sa.Column("arguments", parlor.core.db.types.Json(), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),

@@ -1,0 +1,91 @@
+"""What the OpenAPI document says can be called, with a body that each operation takes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from parlor.core.ids import new_id
+from tests.security.site import Scene
+from tests.support.chat import PASSWORD
+
+METHODS = ("get", "put", "post", "delete", "patch")
+
+Bodies = Mapping[str, Callable[[Scene], dict[str, Any]]]
+
+SAMPLES: Bodies = {
+    "register": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
+    "login": lambda scene: {"login": scene.owner.email, "password": PASSWORD},
+    "setup": lambda scene: {"token": "x" * 43, "email": "second@example.com", "password": PASSWORD},
+    "refresh": lambda scene: {"refresh_token": "rt_" + "x" * 43},
+    "logout": lambda scene: {"refresh_token": "rt_" + "x" * 43},
+    "password": lambda scene: {"current_password": "not the one", "new_password": "another quiet river"},
+    "fork": lambda scene: {"message_id": scene.answer_id},
+    "regenerate": lambda scene: {"message_id": scene.answer_id},
+    "messages": lambda scene: {"content": "Tell me more."},
+    "notes": lambda scene: {"notes": "Milk, bread"},
+    "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
+}
+"""By the last word of the path, for bodies with fields that are required. The others take an empty object."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    parameters: Mapping[str, Mapping[str, Any]]
+    """Of path and query, by name."""
+    schema: Mapping[str, Any] | None
+    """Of the body, with references resolved at its top."""
+    is_public: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_for_administrators(self) -> bool:
+        return "/users" in self.path or "/admin/" in self.path
+
+    def fields(self) -> Mapping[str, Any]:
+        return (self.schema or {}).get("properties", {})
+
+    def body(self, scene: Scene) -> dict[str, Any] | None:
+        if self.schema is None:
+            return None
+        make = SAMPLES.get(self.path.rpartition("/")[2])
+        return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
+
+    def url(self, scene: Scene, **other: str) -> str:
+        values = {"component": "database", **scene.ids, **other}
+        query = {"q": "weather"} if self.path.endswith("/search") else {}
+        query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}
+        return self.path.format(**values) + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
+
+    async def call(self, client: httpx2.AsyncClient, scene: Scene, **more: Any) -> httpx2.Response:
+        return await client.request(self.method, root_of(client) + self.url(scene), **({"json": self.body(scene)} | more if self.schema else more))
+
+
+def root_of(client: httpx2.AsyncClient) -> str:
+    return str(client.base_url).partition("/api/")[0]
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
+    for path, methods in document["paths"].items():
+        for method in METHODS:
+            if operation := methods.get(method):
+                parameters = {each["name"]: each["schema"] for each in operation.get("parameters", ()) if each["in"] in ("path", "query")}
+                content = operation.get("requestBody", {}).get("content", {})
+                schema = resolved(document, content["application/json"]["schema"]) if content else None
+                yield Operation(method.upper(), path, parameters, schema, operation.get("x-access") == "public")
+
+
+def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    while reference := schema.get("$ref"):
+        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+    return schema
+
+
+def is_id(schema: Mapping[str, Any]) -> bool:
+    return schema.get("format") == "uuid" or any(is_id(each) for each in schema.get("anyOf", ()))

@@ -1,0 +1,141 @@
+"""What every route answers to everybody. A route that is not here fails the matrix: declare it together with the route."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from parlor.core.ids import new_id
+from parlor.main import ALIASES, API
+from tests.security.site import Principal, Scene, Site
+from tests.support.chat import PASSWORD
+
+Outcomes = Mapping[Principal, tuple[int, str]]
+"""Status, and the problem's code where it is one."""
+
+MakeBody = Callable[[Site, Scene], Awaitable[Any]]
+
+_NOBODY: dict[Principal, tuple[int, str]] = {
+    "anonymous": (401, "auth.unauthenticated"),
+    "suspended": (401, "auth.sign_in_ended"),  # a suspension ends every sign-in; a new one is refused with 403
+    "expired": (401, "auth.token_expired"),
+    "refresh": (401, "auth.invalid_token"),
+    "demoted_before": (401, "auth.sign_in_ended"),
+}
+_EVERYBODY: tuple[Principal, ...] = ("anonymous", "other", "suspended", "expired", "refresh", "demoted_before", "demoted", "administrator", "owner")
+
+
+@dataclass(frozen=True)
+class Declared:
+    outcomes: Outcomes
+    body: MakeBody | None = None
+    query: str = ""
+    parameters: Mapping[str, str] | None = None
+    """For path parameters that are no ids."""
+    ends_sign_ins: bool = False
+    """It takes the caller's tokens away, so it needs callers of its own."""
+
+
+def public(status: int, **more: Any) -> Declared:
+    return Declared(dict.fromkeys(_EVERYBODY, (status, "")), **more)
+
+
+def own(status: int, **more: Any) -> Declared:
+    """Names no object: whoever is signed in gets their own."""
+    return Declared({**dict.fromkeys(_EVERYBODY, (status, "")), **_NOBODY}, **more)
+
+
+def of_owner(status: int, code: str, **more: Any) -> Declared:
+    """Whose object it is not cannot tell it from a missing one. Administrators neither: conversations are private."""
+    return Declared({**dict.fromkeys(_EVERYBODY, (404, code)), **_NOBODY, "owner": (status, "")}, **more)
+
+
+def for_administrators(status: int, **more: Any) -> Declared:
+    return Declared({**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (status, "")}, **more)
+
+
+def _sends(**body: Any) -> MakeBody:
+    async def make(site: Site, scene: Scene) -> Any:
+        return body
+
+    return make
+
+
+async def _new_account(site: Site, scene: Scene) -> Any:
+    return {"email": f"{new_id()}@example.com", "password": PASSWORD}
+
+
+async def _login(site: Site, scene: Scene) -> Any:
+    return {"login": scene.owner.email, "password": PASSWORD}
+
+
+async def _refresh_token(site: Site, scene: Scene) -> Any:
+    return {"refresh_token": (await site.sign_up()).refresh_token}
+
+
+async def _answer(site: Site, scene: Scene) -> Any:
+    return {"message_id": scene.answer_id}
+
+
+_SESSION, _TURN = "chat.no_such_session", "chat.no_such_turn"
+
+DECLARED: Mapping[str, Declared] = {
+    "POST /api/v1/auth/register": public(201, body=_new_account),
+    "POST /api/v1/auth/login": public(200, body=_login),
+    "POST /api/v1/auth/refresh": public(200, body=_refresh_token),
+    "POST /api/v1/auth/logout": public(204, body=_refresh_token),
+    "POST /api/v1/auth/setup": Declared(
+        dict.fromkeys(_EVERYBODY, (403, "auth.invalid_setup_token")), body=_sends(token="x" * 43, email="second@example.com", password=PASSWORD)
+    ),
+    "POST /api/v1/auth/password": own(200, body=_sends(current_password=PASSWORD, new_password="another quiet river"), ends_sign_ins=True),
+    "GET /api/v1/auth/me": own(200),
+    "PATCH /api/v1/auth/me": own(200, body=_sends(display_name="Somebody")),
+    "GET /api/v1/users": for_administrators(200),
+    "POST /api/v1/users": for_administrators(201, body=_new_account),
+    "GET /api/v1/users/{user_id}": for_administrators(200),
+    "PATCH /api/v1/users/{user_id}": for_administrators(200, body=_sends(display_name="Somebody else")),
+    "GET /api/v1/admin/modules": for_administrators(200),
+    "GET /api/v1/wallet": own(200),
+    "POST /api/v1/wallet": own(200),
+    "GET /api/v1/wallet/entries": own(200),
+    "GET /api/v1/models": own(200),
+    "GET /api/v1/search": own(200, query="?q=weather"),
+    "POST /api/v1/sessions": own(201, body=_sends(title="Mine")),
+    "GET /api/v1/sessions": own(200),
+    "GET /api/v1/sessions/{session_id}": of_owner(200, _SESSION),
+    "PATCH /api/v1/sessions/{session_id}": of_owner(200, _SESSION, body=_sends(title="Taken over")),
+    "PUT /api/v1/sessions/{session_id}/notes": of_owner(200, _SESSION, body=_sends(notes="I was here")),
+    "DELETE /api/v1/sessions/{session_id}": of_owner(204, _SESSION),
+    "POST /api/v1/sessions/{session_id}/fork": of_owner(201, _SESSION, body=_answer),
+    "GET /api/v1/sessions/{session_id}/messages": of_owner(200, _SESSION),
+    "POST /api/v1/sessions/{session_id}/messages": of_owner(202, _SESSION, body=_sends(content="Tell me more.")),
+    "POST /api/v1/sessions/{session_id}/regenerate": of_owner(202, _SESSION, body=_answer),
+    "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN),
+    "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN),
+    "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN),
+    "GET /api/v1/health/detailed": public(200),
+    "GET /api/v1/health/{component}": public(200, parameters={"component": "database"}),
+    **{f"{method} /health{path}": public(200) for path in ("", "/live", "/ready") for method in ("GET", "HEAD")},
+    "GET /docs": public(200),
+    "GET /docs/{name}": public(200, parameters={"name": "start.js"}),
+    "GET /openapi.json": public(200),
+    "GET /setup": public(200),
+    "GET /setup/{name}": public(200, parameters={"name": "setup.js"}),
+}
+
+
+def canonical(route: str) -> str:
+    """Of an alias: the route that it stands for."""
+    method, _, path = route.partition(" ")
+    for beginning, alias in ALIASES.items():
+        if path == alias or path.startswith(alias + "/"):
+            return f"{method} {API}{beginning}{path[len(alias) :]}"
+    return route
+
+
+def aliases_of(route: str) -> list[str]:
+    method, _, path = route.partition(" ")
+    return [
+        f"{method} {alias}{path[len(API + beginning) :]}"
+        for beginning, alias in ALIASES.items()
+        if path == API + beginning or path.startswith(f"{API}{beginning}/")
+    ]
