@@ -1,6 +1,7 @@
 """`parlor serve`: uvicorn around the application, from the first socket to an orderly end."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_SECONDS = 75
 _CLOSING_SECONDS = 2.0
+_NEW_OBJECTS_PER_COLLECTION = 20_000
 
 
 class PortInUse(Conflict):
@@ -59,8 +61,15 @@ async def _serve(settings: "Settings") -> None:
         app = create_app(settings)
         async with running_house(settings) as house:
             lend(app, house.container)
+            _spare_the_collector()
             server = _make_server(app, server_settings, house, settings, await house.container.get(Shutdown))
             await server.serve(sockets=[listener])
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays for good, and a turn leaves few cycles behind: with Python's own settings looking for them is a tenth of a turn's CPU."""
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS_PER_COLLECTION, 20, 20)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -74,12 +74,12 @@ async def test_a_page_of_another_persons_list_cannot_be_asked_for(site: Site) ->
     mine, theirs = await site.scene(), await site.scene()
     await site.scene(mine.owner)
     await site.scene(theirs.owner)
-    lists = ["/sessions", "/search?q=weather", f"/sessions/{theirs.session_id}/messages"]
-    for path in lists:
-        cursor = (await theirs.owner.client.get(path, params={"limit": 1})).json()["next_cursor"]
+    lists: list[tuple[str, dict[str, Any]]] = [("/sessions", {}), ("/search", {"q": "weather"}), (f"/sessions/{theirs.session_id}/messages", {})]
+    for path, params in lists:
+        cursor = (await theirs.owner.client.get(path, params={**params, "limit": 1})).json()["next_cursor"]
         assert cursor, path
         own = path.replace(theirs.session_id, mine.session_id)
-        answer = await mine.owner.client.get(own, params={"limit": 1, "cursor": cursor})
+        answer = await mine.owner.client.get(own, params={**params, "limit": 1, "cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (400, "request.bad_cursor"), path
 
 

@@ -20,8 +20,8 @@ def keep_answer(tx: Transaction, ending: TurnEnding) -> None:
     session = session_queries.use_session(tx, ending.session_id, ending.account_id, added=1)
     if session is None:
         return
-    question = message_queries.find_message(tx, ending.session_id, ending.question_id)
-    if question is None:
+    question_seq = message_queries.find_seq(tx, ending.session_id, ending.question_id)
+    if question_seq is None:
         return
     text, parts = text_of(ending.parts), None if is_plain(ending.parts) else ending.parts
     message_queries.insert_message(
@@ -40,5 +40,5 @@ def keep_answer(tx: Transaction, ending: TurnEnding) -> None:
         usage=ending.usage,
         created_at=tx.now(),
     )
-    if question.seq != session.message_count - 1 and not session.is_branched:
+    if question_seq != session.message_count - 1 and not session.is_branched:
         session_queries.mark_session(tx, ending.session_id, branches=True, title="")

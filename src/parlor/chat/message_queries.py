@@ -34,6 +34,13 @@ def find_message(tx: Transaction, session_id: UUID, message_id: UUID) -> Any:
     return tx.run(_by_id, session_id=session_id, message_id=message_id).one_or_none()
 
 
+_seq = statement(select(Message.seq).where(Message.id == bindparam("message_id"), Message.session_id == bindparam("session_id")))
+
+
+def find_seq(tx: Transaction, session_id: UUID, message_id: UUID) -> int | None:
+    return tx.run(_seq, session_id=session_id, message_id=message_id).scalar_or_none()
+
+
 _by_seq = statement(select(*_columns).where(Message.session_id == bindparam("session_id"), Message.seq == bindparam("seq")))
 
 
@@ -64,6 +71,19 @@ def _path_statement() -> Any:
 
 
 _path = statement(_path_statement())
+
+
+_history = statement(
+    select(Message.id, Message.seq, Message.role, Message.text, Message.parts, Message.tokens)
+    .where(Message.session_id == bindparam("session_id"), Message.seq <= bindparam("seq"))
+    .order_by(Message.seq.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def history_before(tx: Transaction, session_id: UUID, seq: int, most: int) -> list[Any]:
+    """Like `messages_before`, with no more of each than a model is shown: every turn reads it, inside T1."""
+    return tx.run(_history, session_id=session_id, seq=seq, most=most).all()
 
 
 def messages_before(tx: Transaction, session_id: UUID, seq: int, most: int) -> list[Any]:

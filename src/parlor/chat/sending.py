@@ -215,7 +215,7 @@ def _before(tx: Transaction, session: Any, question: Question, newest: int, most
         if parent is None:
             raise NoSuchMessage()
     if not session.is_branched:
-        return message_queries.messages_before(tx, session.id, newest if parent is None else parent.seq, most)
+        return message_queries.history_before(tx, session.id, newest if parent is None else parent.seq, most)
     parent = parent or message_queries.message_at(tx, session.id, newest)
     return message_queries.path_to(tx, session.id, parent, is_branched=True, most=most)
 

@@ -46,12 +46,12 @@ _use = statement(
         last_active_at=bindparam("now", type_=UtcTime()),
         is_active=True,
     )
-    .returning(*_columns)
+    .returning(Session.id, Session.title, Session.agent, Session.model, Session.is_branched, Session.message_count)
 )
 
 
 def use_session(tx: Transaction, session_id: UUID, account_id: UUID, *, added: int) -> Any:
-    """The session, locked, woken and with `added` more messages counted; None when it is not this account's."""
+    """What a turn needs of the session, now locked, woken and with `added` more messages counted; None when it is not this account's."""
     return tx.run(_use, session_id=session_id, account_id=account_id, added=added, now=tx.now()).one_or_none()
 
 
