@@ -211,6 +211,45 @@ def test_a_source_file_that_changes_starts_it_again(tmp_path: Path) -> None:
         killer.cancel()
 
 
+def test_the_factory_is_the_same_server(tmp_path: Path) -> None:
+    """`uvicorn --factory parlor.main:create_app`: also there, running turns hear of the end before their readers are waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "parlor.main:create_app", "--port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env={**ENVIRON, "PARLOR_SERVER__PORT": str(port)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    killer = threading.Timer(WAIT_SECONDS, process.kill)
+    killer.start()
+    try:
+        assert process.stdout is not None
+        said = ""
+        while "/setup#" not in said and (line := process.stdout.readline()):
+            said += line
+        assert f"http://127.0.0.1:{port}/setup#" in said, said
+        wait_for(port)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=WAIT_SECONDS) as answer:
+            assert json.loads(answer.read()) == {"status": "ok"}
+        process.send_signal(signal.SIGTERM)
+        assert "Traceback" not in process.stdout.read()
+        assert process.wait(WAIT_SECONDS) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.communicate(timeout=WAIT_SECONDS)
+        killer.cancel()
+
+
+def wait_for(port: int) -> None:
+    """The house says that it is open a moment before uvicorn listens."""
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            continue
+        return
+
+
 def test_addresses_are_those_a_person_can_open() -> None:
     assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert address_of("::", 80) == "http://[::1]:80"

@@ -12,6 +12,9 @@ from parlor.llm.providers.openai import OpenAIModel
 from parlor.llm.providers.refusals import Patience
 from parlor.llm.settings import ProviderSettings
 from parlor.wallet import Price
+from tests.support.house_fixtures import house, open_served
+
+__all__ = ["house", "open_served"]
 
 KEY = "sk-secret-canary"
 QUICK = Timeouts(connect_seconds=2, first_byte_seconds=0.3, idle_seconds=0.3, total_seconds=5)

@@ -4,7 +4,9 @@ Leaves to others what accounts own elsewhere: a wallet comes with `user.register
 Loaded piece by piece, so that a command need not load FastAPI.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
     from parlor.accounts.access import AdminDep, CallerDep, bearer_of
@@ -21,23 +23,6 @@ if TYPE_CHECKING:
     from parlor.accounts.sign_ins import Session, SignIns
     from parlor.accounts.sign_up import Application, SignUp
 
-_HOMES = {
-    "access": ("AdminDep", "CallerDep", "bearer_of"),
-    "account": ("Account", "Role", "Status"),
-    "administration": ("Administration",),
-    "authenticator": ("Authenticator", "CredentialKind", "Identity"),
-    "caller": ("ALL_SCOPES", "Caller", "Scope"),
-    "directory": ("AccountDirectory",),
-    "errors": ("AccountNotFound", "AccountSuspended", "AdministratorsOnly", "EmailTaken", "InvalidCredentials", "ScopeMissing", "UsernameTaken"),
-    "events": ("RefreshTokenReplayed", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged"),
-    "passwords": ("Passwords",),
-    "settings": ("AuthSettings",),
-    "setup": ("SetupLinks",),
-    "sign_ins": ("Session", "SignIns"),
-    "sign_up": ("Application", "SignUp"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
 __all__ = [
     "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "Application",
     "AuthSettings", "Authenticator", "Caller", "CallerDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "Passwords",
@@ -45,10 +30,21 @@ __all__ = [
     "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "bearer_of",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+__getattr__ = exports(
+    __name__,
+    {
+        "access": "AdminDep CallerDep bearer_of",
+        "account": "Account Role Status",
+        "administration": "Administration",
+        "authenticator": "Authenticator CredentialKind Identity",
+        "caller": "ALL_SCOPES Caller Scope",
+        "directory": "AccountDirectory",
+        "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials ScopeMissing UsernameTaken",
+        "events": "RefreshTokenReplayed UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged",
+        "passwords": "Passwords",
+        "settings": "AuthSettings",
+        "setup": "SetupLinks",
+        "sign_ins": "Session SignIns",
+        "sign_up": "Application SignUp",
+    },
+)

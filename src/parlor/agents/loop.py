@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,7 @@ from parlor.turns import COMPLETED, Ending, Reason, RunningTurn, TurnFailure, Tu
 from parlor.turns import ReasoningDelta as ReasoningSaid
 from parlor.turns import TextDelta as TextSaid
 
+MOST_UNREADABLE_CHARS = 2000
 MESSAGE_OVERHEAD_TOKENS = 4
 """What the frame of a message costs, by OpenAI's own published counting."""
 
@@ -72,7 +74,7 @@ class AgentLoop:
             tool_calls += len(calls)
             if tool_calls > limits.tool_calls:
                 raise TurnFailure(Reason.LIMIT_STEPS)
-            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=calls))
+            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=[_readable(call) for call in calls]))
             for call in calls:
                 result = await self._tools.execute(running, call, assignment.agent.tool_names)
                 messages.append(ModelMessage(role="tool", call_id=call.call_id, text=as_text(result.result, result.error)))
@@ -147,6 +149,19 @@ def _distinct(calls: Iterable[ToolCall], taken: set[str]) -> list[ToolCall]:
         taken.add(call_id)
         distinct.append(ToolCall(call_id=call_id, name=call.name, arguments=call.arguments))
     return distinct
+
+
+def _readable(call: ToolCall) -> ToolCall:
+    return ToolCall(call_id=call.call_id, name=call.name, arguments=readable_arguments(call.arguments))
+
+
+def readable_arguments(text: str) -> str:
+    """What a model wrote as arguments, as a JSON object in any case: some providers refuse a conversation for ever that has anything else in it."""
+    try:
+        msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return msgspec.json.encode({"unreadable": text[:MOST_UNREADABLE_CHARS]}).decode()
+    return text or "{}"
 
 
 def as_text(result: object, error: str | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from parlor.agents import as_text, message_tokens
+from parlor.agents import as_text, message_tokens, readable_arguments
 from parlor.llm import ModelMessage, ToolCall
 
 
@@ -59,7 +59,8 @@ def _of_parts(role: Any, parts: Sequence[dict[str, Any]]) -> list[ModelMessage]:
                 text += part["text"]
             case "tool_call":
                 arguments = part["arguments"]
-                calls.append(ToolCall(part["call_id"], part["tool"], arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()))
+                text_of_arguments = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+                calls.append(ToolCall(part["call_id"], part["tool"], readable_arguments(text_of_arguments)))
             case "tool_result":
                 if calls and part["call_id"] in {call.call_id for call in calls}:
                     messages.append(ModelMessage(role=role, text=text, tool_calls=calls))

@@ -84,9 +84,9 @@ class Sessions:
         await self._check(changes.get("agent"), changes.get("model"))
 
         def change(tx: Transaction) -> Any:
-            row = session_queries.use_session(tx, session_id, account_id, added=0)
-            if row is None:
+            if session_queries.use_session(tx, session_id, account_id, added=0) is None:
                 raise NoSuchSession()
+            row = session_queries.find_session(tx, session_id, account_id)
             names = ("title", "category", "notes", "agent", "model", "is_pinned", "is_archived", "metadata")
             return session_queries.change_session(tx, session_id, account_id, **{name: changes.get(name, getattr(row, name)) for name in names})
 

@@ -1,7 +1,8 @@
 """Models: what one is, where they come from, and how their answers stream. Holding and settling credits is left to whoever calls one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from parlor.core.lazy import exports
 from parlor.llm.errors import FailureReason, ModelFailed, NoModel, UnknownModel
 from parlor.llm.ports import (
     Finished,
@@ -28,11 +29,10 @@ __all__ = [
     "NoModel", "ReasoningDelta", "TextDelta", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "Usage", "UsageSeen", "estimate_tokens",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    """The registry brings the settings and every adapter with it; whoever only names events should not wait for those."""
-    if name in ("ModelInfo", "ModelRegistry"):
-        from parlor.llm import registry
-
-        return getattr(registry, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
+__getattr__ = exports(
+    __name__,
+    {
+        "registry": "ModelInfo ModelRegistry",
+    },
+)

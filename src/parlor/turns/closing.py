@@ -69,7 +69,8 @@ class TurnCloser:
             raise Fenced()
         if any(part["type"] == "tool_call" for part in closing.parts):
             queries.lose_steps(tx, closing.turn_id)
-        self._wallet.settle(tx, turn_id=closing.turn_id, cost_micros=cost_micros, model=closing.model, explanation=explain(closing.usage, closing.price))
+        explanation = closing.price.explain(closing.usage.input_tokens, closing.usage.output_tokens)
+        self._wallet.settle(tx, turn_id=closing.turn_id, cost_micros=cost_micros, model=closing.model, explanation=explanation)
         terminal = Numbered(closing.terminal_number, _terminal(closing, charge_micros))
         queries.save_segment(tx, closing.turn_id, [*closing.unsaved, terminal])
         if closing.session_id is not None:
@@ -111,11 +112,3 @@ def _terminal(closing: Closing, charge_micros: int) -> LogEvent:
     reason = closing.ending.reason or Reason.INTERNAL
     problem = {"type": "about:blank", "title": SENTENCES[reason], "code": f"turn.{reason.value}", "reason": reason.value}
     return kind(problem=problem, message_id=message_id, usage=closing.usage, charge_micros=charge_micros)  # pyright: ignore[reportCallIssue]  # failed or interrupted
-
-
-def explain(usage: Usage, price: Price) -> str:
-    """A charge in plain words: both token counts and both prices."""
-    return (
-        f"{usage.input_tokens} input tokens at {price.input_micros_per_mtok} micro-credits per million, "
-        f"{usage.output_tokens} output tokens at {price.output_micros_per_mtok} micro-credits per million"
-    )

@@ -2,10 +2,11 @@ import asyncio
 import subprocess
 import sys
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
-from parlor.core.outbound import Broken, Malformed, NoAnswer, Outbound, OutboundSettings, Oversized, Refused, TimedOut, Timeouts, Unreachable
+from parlor.core.outbound import Broken, Malformed, NoAnswer, Outbound, OutboundSettings, Oversized, Refused, TimedOut, Timeouts, Unreachable, provide_outbound
 from tests.core.outbound.conftest import Open, Site
 
 QUICK = Timeouts(connect_seconds=1, first_byte_seconds=0.3, idle_seconds=0.3, total_seconds=5)
@@ -179,6 +180,13 @@ async def test_closing_twice_and_closing_what_was_never_used_is_fine() -> None:
     outbound = Outbound(OutboundSettings())
     await outbound.close()
     await outbound.close()
+
+
+async def test_the_container_closes_the_door(site: Site) -> None:
+    async with asynccontextmanager(provide_outbound)(OutboundSettings()) as outbound, outbound.trusted("GET", site.url) as reply:
+        await reply.read_all(10)
+
+    await asyncio.wait_for(site.closed.wait(), 1)
 
 
 def test_naming_the_door_does_not_import_aiohttp() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from parlor.core.outbound import Outbound, OutboundSettings, Refused, Unreachable, parse_url
 from parlor.core.outbound.addresses import is_public
+from parlor.core.outbound.urls import follow
 from tests.core.outbound.conftest import Open, Site
 
 # {port} is the canary's. Each of these once got through somebody's gate.
@@ -229,6 +230,16 @@ def test_ordinary_urls_are_read(url: str, host: str, port: int) -> None:
 
     assert (target.host, target.port) == (host, port)
     assert "#" not in target.url
+
+
+def test_a_redirect_may_not_lead_from_https_to_http() -> None:
+    secure = parse_url("https://example.com/a/b?c")
+
+    assert follow(secure, "../d").url == "https://example.com/d"
+    assert follow(secure, "//other.example/e").origin == ("https", "other.example", 443)
+    for location in ("http://example.com/", "javascript:alert(1)", "https://user@example.com/"):
+        with pytest.raises(Refused):
+            follow(secure, location)
 
 
 def test_a_url_of_any_length_is_not_read() -> None:

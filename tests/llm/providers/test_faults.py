@@ -134,6 +134,7 @@ async def test_a_200_that_is_no_stream_is_against_the_protocol(make: Make, fake:
     failure = await fails(make())
 
     assert (failure.reason, failure.accepted, fake.count) == ("provider_protocol", True, 1)
+    assert "did not answer with a stream" in failure.detail
 
 
 async def test_what_is_not_even_http_is_against_the_protocol(make: Make, fake: FakeModel) -> None:

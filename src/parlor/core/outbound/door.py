@@ -3,13 +3,11 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
-from parlor.core.outbound.errors import Refused
 from parlor.core.outbound.gate import Gate, Resolve, resolve_by_system
 from parlor.core.outbound.settings import OutboundSettings
 from parlor.core.outbound.timeouts import Timeouts
-from parlor.core.outbound.urls import Target, parse_url
+from parlor.core.outbound.urls import follow, parse_url
 
 if TYPE_CHECKING:
     from parlor.core.outbound.wire import Pool, Reply
@@ -77,7 +75,7 @@ class Outbound:
                     return
             finally:
                 reply.leave()
-            following = _follow(target, location)
+            following = follow(target, location)
             if reply.status == 303 or (reply.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
             if following.origin != target.origin:
@@ -98,13 +96,6 @@ class Outbound:
         if pool is None:
             pool = self._pools[gate] = Pool(gate)
         return await pool.send(method, target, headers or {}, body, timeouts)
-
-
-def _follow(origin: Target, location: str) -> Target:
-    target = parse_url(urljoin(origin.url, location))
-    if origin.scheme == "https" and target.scheme != "https":
-        raise Refused("A redirect leads from https to http.")
-    return target
 
 
 async def provide_outbound(settings: OutboundSettings) -> "AsyncGenerator[Outbound]":

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from parlor.core.outbound.addresses import parse_address
 from parlor.core.outbound.errors import Refused
@@ -48,6 +48,14 @@ def parse_url(text: str) -> Target:
     if urlsplit(url).hostname != host.strip("[]"):
         raise Refused("The URL can be read in more than one way.")
     return Target(url, scheme, host.strip("[]"), port)
+
+
+def follow(origin: Target, location: str) -> Target:
+    """Where a redirect leads. Raises Refused like `parse_url`, and when the way leads from https to http."""
+    target = parse_url(urljoin(origin.url, location))
+    if origin.scheme == "https" and target.scheme != "https":
+        raise Refused("A redirect leads from https to http.")
+    return target
 
 
 def _check_host(host: str) -> None:
