@@ -39,9 +39,9 @@ def _answers(draw: st.DrawFn) -> list[LogEvent]:
         events += [ReasoningDelta(text) for text in draw(st.lists(_words, max_size=1))]
         events += [TextDelta(text) for text in draw(st.lists(_words, max_size=2))]
         for _ in range(draw(st.integers(0, 2))):
-            number = draw(st.integers(min_value=0, max_value=10**9))
-            events.append(ToolCalled(call_id=f"call_{len(events)}_{number}", tool="t", arguments=draw(_arguments)))
-            events.append(ToolResult(call_id=events[-1].call_id, **draw(st.sampled_from([{"result": {"value": 1}}, {"error": "no"}, {"result": "text"}]))))  # type: ignore[attr-defined]
+            call_id = draw(st.uuids()).hex
+            events.append(ToolCalled(call_id=call_id, tool="t", arguments=draw(_arguments)))
+            events.append(ToolResult(call_id=call_id, **draw(st.sampled_from([{"result": {"value": 1}}, {"error": "no"}, {"result": "text"}]))))
     return events[: draw(st.integers(0, len(events)))]
 
 

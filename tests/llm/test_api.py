@@ -8,7 +8,7 @@ async def test_callers_see_every_model_with_its_price(open_served: OpenServed) -
     house = await open_served(settings={"llm.models": {"main/bench-64": {"price": price}}, "llm.aliases": {"fast": "main/bench-64"}})
     person = await house.person()
 
-    answer = (await person.client.get("/api/v1/models")).json()
+    answer = (await person.client.get("/models")).json()
 
     models = {model["name"]: model for model in answer["items"]}
     assert models["main/bench-64"]["price"] == price
@@ -22,7 +22,7 @@ async def test_strangers_see_none(open_served: OpenServed) -> None:
     house = await open_served()
     person = await house.person()
 
-    answer = await person.client.get("/api/v1/models", headers={"Authorization": "Bearer nonsense"})
+    answer = await person.client.get("/models", headers={"Authorization": "Bearer nonsense"})
 
     assert answer.status_code == 401
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.security.operations import Operation, operations, root_of
@@ -64,10 +65,7 @@ BODIES: Mapping[str, Bad] = {
     "BAD-40 ten thousand unknown fields": (json.dumps({f"field_{at}": at for at in range(10_000)}).encode(), JSON, INVALID),
 }
 
-NO_BODY_NEEDED = {
-    "BAD-15 two mebibytes",
-    "BAD-14 packed",
-}
+REFUSED_BY_THE_GATE = {"BAD-15 two mebibytes", "BAD-14 packed"}
 """What is refused before anybody knows which route it is for."""
 
 
@@ -97,11 +95,13 @@ async def test_a_body_that_is_none_does_no_harm_where_none_is_taken(site: Site, 
     before = await scene.seen()
     for operation in operations(await site.openapi()):
         if operation.schema is None and operation.method != "DELETE":
-            answer = await send(operation, scene, site.admin.client, bad)
-            if name in NO_BODY_NEEDED:
-                assert answer.status_code in (200, 201, bad[2][0]), f"{operation.name}: {answer.text}"
-            else:
-                assert answer.status_code in (200, 201), f"{operation.name}: {answer.text}"
+            try:
+                answer = await send(operation, scene, site.admin.client, bad)
+            except (httpx2.ReadError, httpx2.WriteError):
+                assert name in REFUSED_BY_THE_GATE, operation.name  # it answered, and did not wait for the rest
+                continue
+            expected = (200, 201, bad[2][0]) if name in REFUSED_BY_THE_GATE else (200, 201)
+            assert answer.status_code in expected, f"{operation.name}: {answer.text}"
     assert await scene.seen() == before
 
 

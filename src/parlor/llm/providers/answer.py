@@ -83,10 +83,10 @@ class Answer:
                 chunk = decode_chunk(payload)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 _refuse("The model's provider sent something that is not a chunk of an answer.")
-            choices = chunk.choices
-            if choices and not choices[0].index and (delta := choices[0].delta) is not None:
+            choice = chunk.choices[0] if chunk.choices else None
+            if choice is not None and not choice.index and (delta := choice.delta) is not None:
                 self._take_delta(delta)
-            if (choices and choices[0].finish_reason) or chunk.usage is not None or chunk.error is not None:
+            if (choice is not None and choice.finish_reason) or chunk.usage is not None or chunk.error is not None:
                 self._take_rest(chunk)
         return False
 
