@@ -1,6 +1,7 @@
 """The measurements themselves, made from one process with one event loop."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -42,8 +43,11 @@ def _read(server: Server) -> tuple[Reading, Reading, Reading]:
     return Reading.of(server.pid), Reading.of(), Reading.of(server.fake)
 
 
-async def _closed(target: Target, sources: Sequence[Next], seconds: float, chunks: int) -> tuple[int, list[float]]:
-    """Turns made, and the time to the first text of each. Ends early when a source has nothing prepared any more."""
+async def _closed(target: Target, sources: Sequence[Next], seconds: float, chunks: int, most_pause_seconds: float = 0) -> tuple[int, list[float]]:
+    """Turns made, and the time to the first text of each. Ends early when a source has nothing prepared any more.
+
+    Pauses of random length before each turn keep clients out of step whose answers all take the same time.
+    """
     firsts: list[float] = []
     ends_at = perf_counter() + seconds
     connections = [await Connection.open(target.port, target.first) for _ in sources]
@@ -52,6 +56,8 @@ async def _closed(target: Target, sources: Sequence[Next], seconds: float, chunk
         nonlocal ends_at
         turns = 0
         while perf_counter() < ends_at:
+            if most_pause_seconds:
+                await asyncio.sleep(random.uniform(0, most_pause_seconds))
             if (request := source()) is None:
                 ends_at = perf_counter()
                 break
@@ -92,7 +98,7 @@ async def closed(server: Server, plan: Plan, clients: int, expected_per_second: 
         turns=turns,
         turns_per_second=turns / usage.seconds,
         cpu_ms_per_turn=usage.server / turns * 1000,
-        loop_ms_per_turn=usage.loop / turns * 1000,
+        loop_ms_per_turn=min(usage.loop, usage.server) / turns * 1000,
         server_busy=usage.server / usage.seconds,
         generator_busy=usage.generator / usage.seconds,
         first_token_ms=(quantile(firsts, 0.5), quantile(firsts, 0.99)),
@@ -103,7 +109,7 @@ async def first_tokens(server: Server, plan: Plan) -> tuple[float, float]:
     """p50 and p99 in ms, with clients whose answers take their time, so that the wait is not for the queue that a closed loop makes."""
     turns = int(plan.first_seconds * 15) + 10
     sources = await server.target.prepare("first", plan.first_clients, turns)
-    _, firsts = await _closed(server.target, sources, plan.first_seconds, 10)
+    _, firsts = await _closed(server.target, sources, plan.first_seconds, 10, most_pause_seconds=0.1)
     return quantile(firsts, 0.5), quantile(firsts, 0.99)
 
 

@@ -54,6 +54,10 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     first_token_ms: tuple[float, float]
     """p50 and p99, from the request's first byte to the first byte of text."""
 
+    @property
+    def others_ms_per_turn(self) -> float:
+        return self.cpu_ms_per_turn - self.loop_ms_per_turn
+
 
 class Paced(msgspec.Struct, frozen=True, kw_only=True):
     """Open streams with one chunk each 50 ms, seen while all of them are open."""

@@ -44,7 +44,9 @@ def _table(file: Path, turns: int) -> str:
 
 
 def _name(file: str, line: int, function: str) -> str:
-    path = Path(file)
-    if path.is_relative_to(ROOT):
-        return f"{path.relative_to(ROOT)}:{line} {function}" if ".venv" not in path.parts else f"{'/'.join(path.parts[path.parts.index('site-packages') + 1 :])}:{line} {function}"
-    return f"{path.parent.name}/{path.name}:{line} {function}"
+    parts = Path(file).parts
+    if "site-packages" in parts:
+        shown = parts[parts.index("site-packages") + 1 :]
+    else:
+        shown = Path(file).relative_to(ROOT).parts if Path(file).is_relative_to(ROOT) else parts[-2:]
+    return f"{'/'.join(shown)}:{line} {function}"

@@ -4,6 +4,7 @@
 """
 
 import ast
+import importlib
 import inspect
 import sys
 import types
@@ -125,37 +126,20 @@ def _imports_for_type_checkers(factory: types.FunctionType) -> dict[str, Any]:
     module = sys.modules[factory.__module__]
     tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
     blocks = [node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
-    names: dict[str, Any] = {"__name__": module.__name__, "__package__": module.__package__}
     # Only what this factory names: a command that opens the database must not load the web framework that the room's routes are typed with.
     said = " ".join(str(each) for each in factory.__annotations__.values())
-    for node in (node for body in blocks for node in body):
-        if not isinstance(node, ast.Import | ast.ImportFrom) or any((each.asname or each.name).partition(".")[0] in said for each in node.names):
-            exec(compile(ast.Module([node], []), module.__file__ or "", "exec"), names)  # noqa: S102  # the module's own import statements
-    return names
+    statements = [node for body in blocks for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    named = [(node, each) for node in statements for each in node.names if (each.asname or each.name).partition(".")[0] in said]
+    return {(each.asname or each.name).partition(".")[0]: _imported(node, each, module.__package__) for node, each in named}
 
 
-def _guards(deaf: str) -> "list[Subscriber]":
-    """An event is stored for those who listen when it is recorded. So in a container that leaves a listening module out, recording must fail
-    loudly: silently nobody would ever hear of it.
-    """
-    from parlor.core.events import Subscriber
-
-    def refuse(tx: Any, event: Any) -> None:
-        raise RuntimeError(f"{event.name} was recorded where {deaf} cannot hear it: run this command with everything=True")
-
-    return [Subscriber("house.is_incomplete", "*", refuse, inside=True)] if deaf else []
-
-
-def _guard_provider(deaf: str) -> Provider:
-    from parlor.core.events import Events
-
-    def guarded(events: Events) -> Events:
-        events.bind(_guards(deaf))
-        return events
-
-    provider = Provider(scope=Scope.APP)
-    provider.decorate(guarded)
-    return provider
+def _imported(node: ast.Import | ast.ImportFrom, name: ast.alias, package: str | None) -> Any:
+    """What the statement would bind to that name."""
+    if isinstance(node, ast.Import):
+        module = importlib.import_module(name.name)
+        return module if name.asname else sys.modules[name.name.partition(".")[0]]
+    source = importlib.import_module("." * node.level + (node.module or ""), package)
+    return getattr(source, name.name, None) or importlib.import_module(f"{source.__name__}.{name.name}")
 
 
 async def _bind_subscribers(container: AsyncContainer, deaf: str) -> None:

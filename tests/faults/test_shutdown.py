@@ -149,6 +149,7 @@ async def test_a_server_whose_leases_stop_being_renewed_loses_its_turns_to_anoth
             async with asyncio.timeout(10):
                 while "turn.fenced" not in first.log:
                     await asyncio.sleep(0.05)
+            assert "Traceback" not in first.log
 
 
 async def _successor(start_server: StartServer, first: ParlorServer, engine: str) -> ParlorServer:

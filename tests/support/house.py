@@ -98,7 +98,7 @@ class ServedHouse:
 
 @asynccontextmanager
 async def serve_house(
-    folder: Path, database_url: str, *models: Model, tools: Sequence[Tool] = (), settings: dict[str, Any] | None = None
+    folder: Path, database_url: str, *models: Model, tools: Sequence[Tool] = (), providers: Sequence[BaseProvider] = (), settings: dict[str, Any] | None = None
 ) -> AsyncGenerator[ServedHouse]:
     """With `models` these answer; without, the fake provider's (`fake` unless a message names another). The default agent may use `tools` as well.
 
@@ -116,7 +116,7 @@ async def serve_house(
             **(settings or {}),
         }
         chosen = load_settings(discover(), {}, folder, overrides=given)
-        overrides = _overrides(models, tools)
+        overrides = [*_overrides(models, tools), *providers]
         house = await stack.enter_async_context(running_house(chosen, overrides=overrides))
         app = create_app(chosen, overrides=overrides)
         lend(app, house.container)

@@ -24,7 +24,7 @@ def keep_answer(tx: Transaction, ending: TurnEnding) -> None:
     if question_seq is None:
         return
     text, parts = text_of(ending.parts), None if is_plain(ending.parts) else ending.parts
-    message_queries.insert_message(
+    message_queries.insert_answer(
         tx,
         id=ending.answer_id,
         session_id=ending.session_id,

@@ -9,17 +9,20 @@ from sqlalchemy import Integer, bindparam, delete, func, literal, select, text
 from parlor.chat.tables import Message, Session
 from parlor.core.db import Id, Transaction, columns_of, insert, statement
 
-_insert = statement(
-    insert(Message).values(
-        columns_of(
-            Message, *("id", "session_id", "account_id", "seq", "parent_id", "role", "text", "parts", "tokens", "status", "turn_id", "usage", "created_at")
-        )
-    )
+_new = insert(Message).values(
+    columns_of(Message, *("id", "session_id", "account_id", "seq", "parent_id", "role", "text", "parts", "tokens", "status", "turn_id", "usage", "created_at"))
 )
+_insert = statement(_new)
+_insert_once = statement(_new.on_conflict_do_nothing(index_elements=["id"]))
 
 
 def insert_message(tx: Transaction, **values: Any) -> None:
     tx.run(_insert, **values)
+
+
+def insert_answer(tx: Transaction, **values: Any) -> None:
+    """Nothing when the answer is there: then whoever took the turn over has kept it, and ending the turn will tell so."""
+    tx.run(_insert_once, **values)
 
 
 _columns = (
@@ -147,10 +150,10 @@ _search = statement(
     .columns(*_found_columns, snippet=Message.text.type),
     postgres=text(
         "SELECT messages.id, messages.session_id, messages.role, messages.created_at, messages.number, sessions.title, "
-        "ts_headline('simple', messages.text, websearch_to_tsquery('simple', CAST(:query AS text)), "
+        "ts_headline('simple', messages.text, to_tsquery('simple', CAST(:query AS text)), "
         f"'StartSel={MARK_START}, StopSel={MARK_END}, MaxWords=24, MinWords=8') AS snippet "
         "FROM messages JOIN sessions ON sessions.id = messages.session_id "
-        "WHERE to_tsvector('simple', messages.text) @@ websearch_to_tsquery('simple', CAST(:query AS text)) "
+        "WHERE to_tsvector('simple', messages.text) @@ to_tsquery('simple', CAST(:query AS text)) "
         "AND messages.account_id = :account_id AND messages.number < CAST(:before AS bigint) "
         "ORDER BY messages.number DESC LIMIT CAST(:most AS integer)"
     )
@@ -170,6 +173,7 @@ def search(tx: Transaction, account_id: UUID, query: str, *, before: int, most: 
 
 
 def full_text_query(words: Sequence[str], *, is_postgres: bool) -> str:
-    """Each word as a literal: quoted, it cannot be an operator of either engine's query language."""
-    literals = [word.replace('"', " ") for word in words]
-    return " ".join(f'"{word}"' if is_postgres else f'"{word}"*' for word in literals)
+    """Each word as the beginning of a word, and literal: quoted, it cannot be an operator of either engine's query language."""
+    if is_postgres:
+        return " & ".join("'{}':*".format(word.replace("'", " ").replace("\\", " ")) for word in words)
+    return " ".join('"{}"*'.format(word.replace('"', " ")) for word in words)

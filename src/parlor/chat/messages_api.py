@@ -1,6 +1,6 @@
 """Asking over HTTP: the answer as a stream, at once, or later."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from dishka.integrations.fastapi import FromDishka
@@ -24,10 +24,17 @@ router = Router(tags=["messages"])
 IdempotencyKey = Annotated[str | None, Header(description="The same key and body again give the same turn.")]
 Wait = Annotated[bool, Query(description="Answer only when the turn is over, with the assistant's message.")]
 
-REFUSALS = documents(NoSuchSession, NoSuchMessage, UnknownAgent, TurnInProgress, InsufficientFunds, EmptyMessage, MessageTooLong, IdempotencyMismatch)
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": TurnAndMessage,
+        "description": "With `wait`, the turn and its answer; with `Accept: text/event-stream`, the turn's events.",
+        "content": {"text/event-stream": {}},
+    },
+    **documents(NoSuchSession, NoSuchMessage, UnknownAgent, TurnInProgress, InsufficientFunds, EmptyMessage, MessageTooLong, IdempotencyMismatch),
+}
 
 
-@router.post("/sessions/{session_id}/messages", status_code=202, response_model=TurnAndMessage, responses=REFUSALS)
+@router.post("/sessions/{session_id}/messages", status_code=202, response_model=TurnAndMessage, responses=ANSWERS)
 async def send_message(
     session_id: UUID,
     body: MessageCreate,
@@ -43,7 +50,7 @@ async def send_message(
     return await answering.answer(request, question, idempotency_key, body.model_dump(mode="json", exclude_unset=True), wait=wait)
 
 
-@router.post("/sessions/{session_id}/regenerate", status_code=202, response_model=TurnAndMessage, responses=REFUSALS)
+@router.post("/sessions/{session_id}/regenerate", status_code=202, response_model=TurnAndMessage, responses=ANSWERS)
 async def regenerate_answer(
     session_id: UUID,
     body: RegenerateCreate,

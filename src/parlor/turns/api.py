@@ -8,7 +8,8 @@ from fastapi import Header, Query
 from starlette.responses import Response
 
 from parlor.accounts import CallerDep
-from parlor.core.web import EventStream, Router, documents
+from parlor.core.errors import NotAcceptable
+from parlor.core.web import EventStream, Router, documents, refuse_unless_accepted
 from parlor.turns.errors import NoSuchTurn
 from parlor.turns.reading import BadCursor, TurnReader
 from parlor.turns.schemas import TurnRead
@@ -24,15 +25,17 @@ async def read_turn(turn_id: UUID, caller: CallerDep, turns: FromDishka[TurnRead
     return TurnRead.of(await turns.get(turn_id, caller.account_id))
 
 
-@router.get("/turns/{turn_id}/events", response_class=EventStream, responses=documents(NoSuchTurn, BadCursor))
+@router.get("/turns/{turn_id}/events", response_class=EventStream, responses=documents(NoSuchTurn, BadCursor, NotAcceptable))
 async def follow_turn(
     turn_id: UUID,
     caller: CallerDep,
     turns: FromDishka[TurnReader],
     last_event_id: Annotated[str | None, Header()] = None,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     after: Annotated[str | None, Query(description="The same as Last-Event-ID, for clients that cannot set headers.")] = None,
 ) -> Response:
     """The turn's events as server-sent events: a replay of those after the number given, then live, until the terminal one."""
+    refuse_unless_accepted(accept)
     return EventStream(await turns.follow(turn_id, caller.account_id, event_number(last_event_id or after)))
 
 

@@ -27,6 +27,9 @@ from parlor.wallet import InsufficientFunds
 
 logger = structlog.get_logger("parlor.turns")
 
+STORE_SECONDS = 5
+"""On shutdown, how long the ends of interrupted turns may take to be stored."""
+
 _STOPPED = Ending(TurnState.STOPPED, Reason.STOPPED_BY_USER)
 _INTERRUPTED = Ending(TurnState.INTERRUPTED, Reason.SERVER_RESTART)
 _LOST = Ending(TurnState.INTERRUPTED, Reason.STORAGE)
@@ -203,9 +206,10 @@ class TurnEngine:
             await asyncio.sleep(self._settings.checkpoint_seconds)
             self._drop_old_logs()
             try:
-                await self._tick()
-            except ParlorError as error:
-                logger.warning("turn.checkpoint_failed", error=error.code)
+                async with asyncio.timeout(self._settings.renew_seconds):  # a database that does not even refuse must not keep us from seeing that leases are over
+                    await self._tick()
+            except (ParlorError, TimeoutError) as error:
+                logger.warning("turn.checkpoint_failed", error=str(error))
             except Exception:
                 logger.exception("turn.checkpoint_failed")
             self._stop_those_without_lease()
@@ -250,18 +254,16 @@ class TurnEngine:
         for running in list(self._running.values()):
             running.cancel(_INTERRUPTED)
         if left := [task for task in tasks if not task.done()]:
-            await asyncio.wait(left, timeout=5)
+            await asyncio.wait(left, timeout=STORE_SECONDS)
+        self._is_closed = True  # an end that cannot be stored even now is left to the sweep of the next server: this process must be able to end
+        for task in left:
+            task.cancel()
 
     async def close(self) -> None:
-        """A turn whose end cannot be stored even now is left to the sweep of another server, or of the next one: the process must be able to end."""
         await self.drain()
-        self._is_closed = True
-        tasks = [running.task for running in self._running.values() if running.task is not None]
         if self._ticker is not None:
-            tasks.append(self._ticker)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
 
 
 def _uncancel() -> None:

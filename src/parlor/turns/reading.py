@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from parlor.core.db import Database, Transaction
-from parlor.core.errors import BadRequest
+from parlor.core.errors import BadRequest, Unavailable
 from parlor.turns import queries
 from parlor.turns.engine import TurnEngine
 from parlor.turns.errors import NoSuchTurn
@@ -70,7 +70,10 @@ class TurnReader:
     async def _follow_stored(self, turn_id: UUID, after: int) -> AsyncIterator[bytes]:
         prefix = frame_prefix(turn_id)
         while True:
-            events, is_over = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
+            try:
+                events, is_over = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
+            except Unavailable:
+                return  # nothing that was sent is lost: the reader comes back with the last number it has seen
             for start in range(0, len(events), MOST_EVENTS):
                 yield b"".join(encode_frame(number, event, prefix) for number, event in events[start : start + MOST_EVENTS])
             if events:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from parlor.core.web.problems import Problem, documents
     from parlor.core.web.routing import PUBLIC, HouseRouter, ParlorRoute, Router
     from parlor.core.web.settings import ServerSettings
-    from parlor.core.web.sse import EventStream
+    from parlor.core.web.sse import EventStream, refuse_unless_accepted
 
 __all__ = [
     "PUBLIC", "EventStream", "HouseRouter", "Page", "PageDep", "PageQuery", "ParlorRoute", "Problem", "Router", "ServerSettings", "cut_page", "decode_cursor",
-    "documents", "encode_cursor",
+    "documents", "encode_cursor", "refuse_unless_accepted",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -26,6 +26,6 @@ __getattr__ = exports(
         "pages": "Page PageDep PageQuery cut_page decode_cursor encode_cursor",
         "problems": "Problem documents",
         "settings": "ServerSettings",
-        "sse": "EventStream",
+        "sse": "EventStream refuse_unless_accepted",
     },
 )

@@ -29,6 +29,10 @@ def openapi(app: FastAPI, description: str) -> dict[str, Any]:
 
 def _declare(operation: dict[str, Any]) -> None:
     responses: dict[str, Any] = operation["responses"]
+    for each in responses.values():
+        # FastAPI calls every reply that is no JSON a string; for events a schema would be that of each event.
+        if "text/event-stream" in each.get("content", {}):
+            each["content"]["text/event-stream"] = {}
     validation = responses.get("422", {}).get("content", {})
     if "application/json" in validation or "requestBody" in operation or "parameters" in operation:
         declared = responses.get("422", {})

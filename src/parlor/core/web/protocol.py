@@ -23,6 +23,21 @@ _DETAILS = {
 }
 
 
+class _UntilTheEnd(int):
+    """In the place of a length that nobody knows: HTTP/1.0 has no chunks, and uvicorn would send them all the same. The answer ends with the connection."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    def __sub__(self, other: object) -> "_UntilTheEnd":
+        return self
+
+    __hash__ = int.__hash__
+
+
 class _HeadTooLarge(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -100,6 +115,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._disarm()
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _UntilTheEnd()
 
     def _arm(self) -> None:
         self._headers_due = self.loop.call_later(self.limits.headers_timeout_seconds, self._refuse, 408)

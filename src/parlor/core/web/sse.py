@@ -6,9 +6,20 @@ from collections.abc import AsyncIterator, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from parlor.core.errors import NotAcceptable
+
 HEARTBEAT = b": keep-alive\n\n"
 HEARTBEAT_SECONDS = 15.0
 _HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+_READABLE = frozenset({"text/event-stream", "text/*", "*/*", ""})
+
+
+def refuse_unless_accepted(accept: str | None) -> None:
+    """For a route that has nothing but events. Raises `NotAcceptable` for a client that says it reads something else only."""
+    if accept is not None and not any(each.partition(";")[0].strip().lower() in _READABLE for each in accept.split(",")):
+        raise NotAcceptable("This answers with events: accept text/event-stream.")
 
 
 def frame(data: bytes, *, event: str | None = None, event_id: str | int | None = None) -> bytes:

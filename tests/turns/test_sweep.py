@@ -1,0 +1,103 @@
+"""The sweep: turns that lost their server are ended once, whoever finds them, and one that cannot be ended keeps nobody else from it."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, update
+
+from bench.fake_model import Script
+from parlor.core.db import Database, Id, Transaction, UtcTime, statement
+from parlor.turns import TurnEngine
+from parlor.turns.closing import TurnCloser
+from parlor.turns.settings import TurnSettings
+from parlor.turns.sweep import TurnSweep
+from parlor.turns.tables import Turn
+from parlor.wallet import WalletSettings
+from parlor.wallet.tables import HoldRow
+from tests.support.chat import Person
+from tests.support.house import ServedHouse
+from tests.support.house_fixtures import OpenServed
+
+_expire = statement(update(Turn).where(Turn.id == bindparam("turn_id", type_=Id())).values(lease_expires_at=bindparam("then", type_=UtcTime())))
+_drop_hold = statement(delete(HoldRow).where(HoldRow.turn_id == bindparam("turn_id", type_=Id())))
+
+SLOW = {"turns.checkpoint_seconds": 30, "turns.sweep_seconds": 3600}
+"""Nobody renews a lease or sweeps while the test looks on."""
+
+
+async def _orphans(house: ServedHouse, person: Person, count: int) -> list[str]:
+    """Running turns whose lease is over, as another server finds them."""
+    house.fake.script("fake", Script(fault="hang_before_headers"))
+    turn_ids = [await person.send(await person.new_session()) for _ in range(count)]
+
+    def expire(tx: Transaction) -> None:
+        for turn_id in turn_ids:
+            tx.run(_expire, turn_id=UUID(turn_id), then=tx.now().replace(year=2000))
+
+    await (await house.get(Database)).write(expire)
+    return turn_ids
+
+
+async def _elsewhere(house: ServedHouse) -> TurnSweep:
+    """The sweep of another server on the same database."""
+    db, closer = await house.get(Database), await house.get(TurnCloser)
+    return TurnSweep(db, closer, TurnEngine(db, closer, TurnSettings()), await house.get(WalletSettings))
+
+
+async def test_many_sweeps_at_once_end_each_turn_once(open_served: OpenServed) -> None:
+    """INV-T5."""
+    house = await open_served(settings=SLOW)
+    ann = await house.person()
+    turn_ids = await _orphans(house, ann, 5)
+    sweeps = [await _elsewhere(house) for _ in range(4)]
+    assert sum(await asyncio.gather(*(each.sweep() for each in sweeps))) == 5
+    turns = [await ann.turn(turn_id) for turn_id in turn_ids]
+    assert {(turn["state"], turn["reason"], turn["charge_micros"]) for turn in turns} == {("interrupted", "server_restart", 0)}
+    assert (await ann.wallet())["held_micros"] == 0
+    engine = await house.get(TurnEngine)
+    running: list[Any] = [engine.running(UUID(turn_id)) for turn_id in turn_ids]
+    for turn_id in turn_ids:
+        engine.stop(UUID(turn_id))
+    await asyncio.gather(*(each.task for each in running))
+    assert [await ann.turn(turn_id) for turn_id in turn_ids] == turns, "the server that had them writes nothing more"
+
+
+async def test_the_sweep_leaves_the_turns_of_its_own_server_alone(open_served: OpenServed) -> None:
+    house = await open_served(settings=SLOW)
+    ann = await house.person()
+    (turn_id,) = await _orphans(house, ann, 1)
+    assert await (await house.get(TurnSweep)).sweep() == 0
+    assert (await ann.turn(turn_id))["state"] == "running"
+    await ann.stop(turn_id)
+
+
+async def test_a_turn_that_cannot_be_ended_keeps_no_other_from_it(open_served: OpenServed) -> None:
+    house = await open_served(settings=SLOW)
+    ann = await house.person()
+    broken, sound = await _orphans(house, ann, 2)
+    db = await house.get(Database)
+    hold = await db.read(lambda tx: _row_of(tx, broken))
+    await db.write(lambda tx: tx.run(_drop_hold, turn_id=UUID(broken)))
+    sweep = await _elsewhere(house)
+    assert await sweep.sweep() == 1
+    assert (await ann.turn(sound))["state"] == "interrupted"
+    assert (await ann.turn(broken))["state"] == "running"
+    await db.write(lambda tx: _put_back(tx, hold))
+    assert await sweep.sweep() == 1
+
+
+_columns = [column for column in HoldRow.__table__.columns]
+
+
+def _row_of(tx: Transaction, turn_id: str) -> Any:
+    from sqlalchemy import select
+
+    return tx.run(statement(select(*_columns).where(HoldRow.turn_id == bindparam("turn_id", type_=Id()))), turn_id=UUID(turn_id)).one()
+
+
+def _put_back(tx: Transaction, row: Any) -> None:
+    from parlor.core.db import columns_of, insert
+
+    names = [column.name for column in _columns]
+    tx.run(statement(insert(HoldRow).values(columns_of(HoldRow, *names))), **dict(zip(names, row, strict=True)))
