@@ -94,7 +94,8 @@ def _complain(out: CommandLine, message: str, exit_code: int) -> int:
 
 
 def _mend_standard_streams() -> None:
-    """A closed stream must not become the next file that is opened, nor a `None` to print to; a character the terminal lacks must not end the command."""
+    """A closed stream must not become the next file that is opened, nor a `None` to print to; a character the terminal lacks must not end the command,
+    nor a byte that is no character."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -102,9 +103,9 @@ def _mend_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # stays open as long as the process
-    for stream in (sys.stdout, sys.stderr):
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):
-            cast(Any, stream).reconfigure(errors="backslashreplace")
+            cast(Any, stream).reconfigure(errors=errors)
 
 
 def _drop_output() -> None:

@@ -142,6 +142,30 @@ def _imported(node: ast.Import | ast.ImportFrom, name: ast.alias, package: str |
     return getattr(source, name.name, None) or importlib.import_module(f"{source.__name__}.{name.name}")
 
 
+def _guards(deaf: str) -> "list[Subscriber]":
+    """An event is stored for those who listen when it is recorded. So in a container that leaves a listening module out, recording must fail
+    loudly: silently nobody would ever hear of it.
+    """
+    from parlor.core.events import Subscriber
+
+    def refuse(tx: Any, event: Any) -> None:
+        raise RuntimeError(f"{event.name} was recorded where {deaf} cannot hear it: run this command with everything=True")
+
+    return [Subscriber("house.is_incomplete", "*", refuse, inside=True)] if deaf else []
+
+
+def _guard_provider(deaf: str) -> Provider:
+    from parlor.core.events import Events
+
+    def guarded(events: Events) -> Events:
+        events.bind(_guards(deaf))
+        return events
+
+    provider = Provider(scope=Scope.APP)
+    provider.decorate(guarded)
+    return provider
+
+
 async def _bind_subscribers(container: AsyncContainer, deaf: str) -> None:
     """After the container is built, since the services behind the subscribers record events themselves."""
     from parlor.core.events import Events

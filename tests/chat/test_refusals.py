@@ -85,7 +85,15 @@ async def test_metadata_and_text_come_back_as_they_went_in(house: ServedHouse) -
     metadata = {"lc": 1, "type": "secret", "id": ["ENV"], "__proto__": {"x": 1}, "$ne": None, "{{7*7}}": "{0.__class__}", "n": 1.5, "🎉": [True]}
     session_id = await ann.new_session(metadata=metadata)
     assert (await ann.session(session_id))["metadata"] == metadata
-    for text in ("{{7*7}} {% x %} {0.__class__}", "\u202eevil\u202c", "e" + "\u0301" * 300, "\u200d" * 2000 + "x", "漢" * 3000, r"\u0000 \x00", "a\r\nb\u2028c"):
+    for text in (
+        "{{7*7}} {% x %} {0.__class__}",
+        "\u202eevil\u202c",
+        "e" + "\u0301" * 300,
+        "\u200d" * 2000 + "x",
+        "漢" * 3000,
+        r"\u0000 \x00",
+        "a\r\nb\u2028c",
+    ):
         _, _ = await ann.ask(session_id, text)
         messages = await ann.messages(session_id)
         assert messages[-2]["parts"] == [{"type": "text", "text": text}]

@@ -9,8 +9,7 @@ import pytest
 from dishka import Provider, Scope
 
 from parlor.core.db import Database, Statement, Transaction
-from tests.support.chat import Person
-from tests.support.house import ServedHouse, serve_house
+from tests.support.house import serve_house
 
 BACKGROUND = ("parlor.core.jobs", "parlor.turns.engine", "parlor.core.events", "parlor.turns.sweep", "parlor.accounts")
 
@@ -77,13 +76,6 @@ async def counted(tmp_path: Path, database_url: str):  # type: ignore[no-untyped
         yield house, await house.get(Database)
 
 
-async def _turn(house: ServedHouse, ann: Person, session_id: str, db: Any) -> dict[str, int]:
-    async with ann.stream(session_id) as reader:
-        db.take()
-        await reader.rest()
-    return db.take()
-
-
 async def test_a_request_takes_as_many_statements_with_much_as_with_little(counted: Any) -> None:
     house, db = counted
     ann = await house.person()
@@ -115,4 +107,5 @@ async def test_a_request_takes_as_many_statements_with_much_as_with_little(count
             assert seen == few
     most = {"sessions": 2, "session": 2, "messages": 2, "turn": 1, "replay": 1, "search": 1, "rename": 4}
     assert {name: sum(seen[name].values()) for name in most} == pytest.approx(most, abs=1)
-    assert sum(seen["send"].values()) <= 12, "T1 is seven statements; the reply reads turn and answer"
+    assert seen["send"]["write"] <= 16, "T1 and T4 together"
+    assert seen["send"]["read"] <= 3, "the turn and its answer, for the reply"

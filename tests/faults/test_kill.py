@@ -102,5 +102,3 @@ async def test_a_killed_server_loses_no_acknowledged_question_and_ends_every_tur
 @pytest.mark.parametrize("seed", range(2, 12))
 async def test_ten_more_kills_lose_nothing_either(start_server: StartServer, db: Database, fake: FakeModel, seed: int) -> None:
     await _kill_at_a_random_moment(start_server, db, fake, seed)
-
-

@@ -23,8 +23,7 @@ async def _open_streams(person: Person, count: int, seen: list[list[Frame]], beg
                 if frame.event == "text.delta":
                     begun.release()
 
-    for _ in range(count):
-        seen.append([])
+    seen += [[] for _ in range(count)]
     return [asyncio.create_task(talk(frames)) for frames in seen]
 
 
@@ -122,7 +121,9 @@ async def test_a_command_beside_a_busy_server_is_quick_and_never_locked_out(star
         assert await violations(db) == []
 
 
-async def test_a_server_whose_leases_stop_being_renewed_loses_its_turns_to_another(start_server: StartServer, db: Database, fake: FakeModel, engine: str) -> None:
+async def test_a_server_whose_leases_stop_being_renewed_loses_its_turns_to_another(
+    start_server: StartServer, db: Database, fake: FakeModel, engine: str
+) -> None:
     """INV-T5: frozen for longer than its lease, then thawed: the turn is somebody else's by then, and the zombie's upstream connection closes."""
     fake.script("fake", Script(chunks=5000, pace_seconds=0.02))
     first = await start_server("first")

@@ -88,17 +88,17 @@ def test_no_text_is_run_as_code_and_nothing_is_unpickled() -> None:
 
 def test_what_must_not_be_guessed_does_not_come_from_random() -> None:
     """`random` may only spread retries over time."""
-    allowed = {"core/jobs/runner.py", "core/db/sqlite.py", "core/db/postgres.py", "llm/calling.py"}
+    allowed = {"core/jobs/runner.py", "core/db/sqlite.py", "core/db/postgres.py", "llm/providers/refusals.py"}
     assert not [f"{path}: {name}" for path, name in imports() if is_within(name, {"random"}) and path not in allowed]
     assert not [f"{path}:{node.lineno}: {name}" for path, name, node in calls() if name in ("uuid.uuid1", "uuid1", "time.time_ns") and "token" in path]
 
 
 def test_secrets_are_compared_in_constant_time() -> None:
-    """An == between a secret that was sent and one that is stored would tell how far they agree."""
+    """An == between a secret that was sent and one that is stored would tell how far they agree. (In queries.py an == is SQL.)"""
     found = [
         f"{path}:{node.lineno}: {ast.unparse(node)}"
         for path, node in nodes()
-        if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops)
+        if isinstance(node, ast.Compare) and not path.endswith("queries.py") and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops)
         for side in (node.left, *node.comparators)
         if isinstance(side, ast.Name | ast.Attribute) and ast.unparse(side).rpartition(".")[2].lower().strip("_") in COMPARISONS
     ]

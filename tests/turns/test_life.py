@@ -249,7 +249,9 @@ async def test_what_an_answer_costs_beyond_its_hold_is_not_the_users(house: Serv
 
 
 async def test_a_provider_that_cannot_be_reached_costs_nothing(open_served: OpenServed) -> None:
-    house = await open_served(settings={"llm.providers": {"main": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1"}}, "llm.timeouts.connect_seconds": 0.3})
+    house = await open_served(
+        settings={"llm.providers": {"main": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1"}}, "llm.timeouts.connect_seconds": 0.3}
+    )
     ann = await house.person()
     turn, _ = await ann.ask(await ann.new_session())
     assert (turn["state"], turn["reason"], turn["charge_micros"]) == ("failed", "provider_unreachable", 0)

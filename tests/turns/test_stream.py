@@ -42,7 +42,7 @@ async def _serve(frames: AsyncIterator[bytes], seconds: float, accepts: Callable
     began, sent = loop.time(), list[tuple[float, bytes]]()
 
     async def receive() -> dict[str, Any]:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(began + seconds - loop.time())
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
@@ -76,16 +76,17 @@ async def _speaks_at(*moments: float) -> AsyncIterator[bytes]:
 def test_a_silent_stream_gets_a_comment_every_fifteen_seconds() -> None:
     """REL-21: proxies close what is silent for a minute; a tool may take three."""
     sent = _run(lambda: _serve(_speaks_at(1), 180))
-    (first, *beats) = sent
+    first, *beats, end = sent
+    assert end[1] == b""
     assert first[1] == b"data: x\n\n"
     assert {body for _, body in beats} == {HEARTBEAT}
-    gaps = [later[0] - earlier[0] for earlier, later in zip(sent, sent[1:], strict=False)]
+    gaps = [later[0] - earlier[0] for earlier, later in zip(sent[:-2], beats, strict=True)]
     assert gaps == pytest.approx([HEARTBEAT_SECONDS] * 11, abs=0.1)
 
 
 def test_a_stream_that_speaks_gets_no_comments() -> None:
     sent = _run(lambda: _serve(_speaks_at(*range(1, 100, 14)), 100))
-    assert [body for _, body in sent] == [b"data: x\n\n"] * 8
+    assert [body for _, body in sent] == [b"data: x\n\n"] * 8 + [b""]
 
 
 def test_a_reader_that_does_not_read_has_one_write_waiting_and_no_more() -> None:
@@ -116,7 +117,7 @@ def test_the_source_is_closed_when_the_reader_leaves_and_nothing_is_raised() -> 
         finally:
             closed.append("closed")
 
-    assert len(_run(lambda: _serve(source(), 5))) == 1
+    assert [body for _, body in _run(lambda: _serve(source(), 5))] == [b"data: x\n\n", b""]
     assert closed == ["closed"]
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from parlor.agents.registry import Agent, AgentRegistry
     from parlor.agents.settings import AgentsSettings
 
-__all__ = ["Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "message_tokens", "readable_arguments"]
+__all__ = [
+    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "message_tokens", "readable_arguments",
+]  # fmt: skip
 
 __getattr__ = exports(
     __name__,

@@ -206,7 +206,8 @@ class TurnEngine:
             await asyncio.sleep(self._settings.checkpoint_seconds)
             self._drop_old_logs()
             try:
-                async with asyncio.timeout(self._settings.renew_seconds):  # a database that does not even refuse must not keep us from seeing that leases are over
+                # a database that does not even refuse must not keep us from seeing that leases are over
+                async with asyncio.timeout(self._settings.renew_seconds):
                     await self._tick()
             except (ParlorError, TimeoutError) as error:
                 logger.warning("turn.checkpoint_failed", error=str(error))

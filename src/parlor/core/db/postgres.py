@@ -1,6 +1,7 @@
 """Postgres through asyncpg. A function of a transaction stays synchronous: it runs in a greenlet that yields to the loop while the driver waits."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -129,7 +130,8 @@ class PostgresDatabase:
         try:
             await asyncio.shield(connection.execute("ROLLBACK"))
         except (*_GONE, asyncpg.PostgresError):
-            connection.terminate()
+            with contextlib.suppress(asyncpg.InterfaceError):  # the pool has thrown it away itself
+                connection.terminate()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[Any]:

@@ -1,7 +1,7 @@
 """Settings of the database."""
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -27,7 +27,10 @@ class DatabaseSettings(BaseModel):
     def refusals(self, root: RootSettings) -> Iterable[str]:
         if self.url is None:
             return
-        parts = urlsplit(self.url.get_secret_value())
+        parts = _parts(self.url.get_secret_value())
+        if parts is None:
+            yield "PARLOR_DATABASE__URL is no address: write postgresql://user:password@host:5432/name, with %2F, %3A and %40 for / : @ in the password."
+            return
         if parts.scheme in ("postgresql", "postgres"):
             if not parts.path.strip("/"):
                 yield "PARLOR_DATABASE__URL names no database: write postgresql://user:password@host:5432/name."
@@ -38,3 +41,13 @@ class DatabaseSettings(BaseModel):
                 yield "PARLOR_DATABASE__URL names no file: write sqlite:////absolute/path.db (four slashes) or sqlite:///relative.db (three)."
         else:
             yield f"PARLOR_DATABASE__URL starts with {parts.scheme + '://' if parts.scheme else 'no scheme'}: only postgresql:// and sqlite:/// work."
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None for what is no URL at all, or has no number for a port."""
+    try:
+        parts = urlsplit(url)
+        # several hosts are for the driver to read
+        return parts if "," in parts.netloc or parts.port != 0 else None
+    except ValueError:
+        return None

@@ -55,7 +55,7 @@ def evaluate(expression: str) -> Number:
     if len(expression) > MOST_CHARACTERS:
         raise ToolError(f"the expression is longer than {MOST_CHARACTERS} characters")
     try:
-        tree = ast.parse(expression.strip().replace("^", "**").replace("×", "*").replace("÷", "/").replace(",", ""), mode="eval")
+        tree = ast.parse(expression.strip().replace("^", "**").replace("×", "*").replace("÷", "/"), mode="eval")
         value = _value(tree.body)
         if isinstance(value, float) and not math.isfinite(value):
             raise ToolError("the result is not a finite number")

@@ -1,0 +1,54 @@
+import pytest
+from pydantic import ValidationError
+
+from parlor.agents import AgentRegistry, AgentsSettings, ModelParams, UnknownAgent
+from parlor.tools import ToolRegistry
+from parlor.tools.builtin.calculator import Calculator
+
+TOOLS = ToolRegistry([Calculator()])
+
+
+def test_the_assistant_is_there_without_being_named() -> None:
+    agents = AgentRegistry(AgentsSettings(), TOOLS)
+    assert agents.get(None).name == "assistant"
+    assert [tool.name for tool in agents.get("assistant").tools] == ["calculator"]
+
+
+def test_agents_of_the_settings_stand_beside_it() -> None:
+    settings = AgentsSettings.model_validate({"poet": {"system_prompt": "Rhyme.", "model": "main/verse", "params": {"temperature": 1.5}}})
+    agents = AgentRegistry(settings, TOOLS)
+    poet = agents.get("poet")
+    assert agents.names() == ["assistant", "poet"]
+    assert (poet.definition.system_prompt, poet.definition.model, poet.params.temperature, poet.tools) == ("Rhyme.", "main/verse", 1.5, ())
+
+
+def test_tools_cost_tokens_in_every_call() -> None:
+    plain = AgentRegistry(AgentsSettings.model_validate({"assistant": {"tools": []}}), TOOLS).get(None)
+    assert AgentRegistry(AgentsSettings(), TOOLS).get(None).overhead_tokens > plain.overhead_tokens > 0
+
+
+def test_an_unknown_agent_is_not_found() -> None:
+    with pytest.raises(UnknownAgent):
+        AgentRegistry(AgentsSettings(), TOOLS).get("nobody")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"poet": {"promt": "x"}}, {"poet": {"limits": {"steps": 0}}}, {"poet": "a text"}, {"poet": {"params": {"temperature": "hot", "heat": 1}}}]
+)
+def test_a_definition_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        AgentRegistry(AgentsSettings.model_validate(wrong), TOOLS)
+
+
+def test_parameters_of_a_message_stand_above_those_of_the_agent() -> None:
+    agent = ModelParams(temperature=0.2, max_tokens=100)
+    assert ModelParams(max_tokens=5).over(agent) == ModelParams(temperature=0.2, max_tokens=5)
+    assert ModelParams().over(agent) is agent
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": 1e9}, {"temperature": float("nan")}, {"top_p": 0}, {"max_tokens": -1}, {"max_tokens": 2**31}, {"stop": [""]}, {"n": 2}]
+)
+def test_parameters_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ModelParams.model_validate(wrong)

@@ -1,0 +1,5 @@
+"""Houses to chat with."""
+
+from tests.support.house_fixtures import house, open_served
+
+__all__ = ["house", "open_served"]
