@@ -147,9 +147,7 @@ async def test_a_server_whose_leases_stop_being_renewed_loses_its_turns_to_anoth
         assert after == before
         assert await violations(db) == []
         if engine == "postgres":
-            async with asyncio.timeout(10):
-                while "turn.fenced" not in first.log:
-                    await asyncio.sleep(0.05)
+            await first.has_logged("turn.fenced")
             assert "Traceback" not in first.log
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,14 @@ SHELLS = {"os.system", "os.popen", "os.execv", "os.spawnv", "asyncio.create_subp
 COMPARISONS = {"token", "signature", "digest", "secret", "password", "mac"}
 
 
+@cache
 def files() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
-def nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in files():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield str(path.relative_to(SOURCE)), node
+@cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    return [(str(path.relative_to(SOURCE)), node) for path in files() for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
 
 
 def imports() -> Iterator[tuple[str, str]]:

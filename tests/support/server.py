@@ -53,6 +53,7 @@ class ParlorServer:
         self._reading: asyncio.Task[None] | None = None
         self._said = bytearray()
         self._is_ready = asyncio.Event()
+        self._has_said_more = asyncio.Event()
 
     @property
     def log(self) -> str:
@@ -64,8 +65,16 @@ class ParlorServer:
         self._reading = asyncio.create_task(self._read(self.process))
         async with asyncio.timeout(START_SECONDS):
             await self._is_ready.wait()
-        assert self.process.returncode is None and self.base_url, self.log
+        assert self.process.returncode is None, self.log
+        assert self.base_url, self.log
         return self
+
+    async def has_logged(self, text: str, seconds: float = 10) -> None:
+        """Returns once that stands in the log."""
+        async with asyncio.timeout(seconds):
+            while text not in self.log:
+                self._has_said_more.clear()
+                await self._has_said_more.wait()
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """A command beside the server, with its settings: the exit code, and what it printed."""
@@ -113,6 +122,7 @@ class ParlorServer:
         assert process.stdout is not None
         async for line in process.stdout:
             self._said += line
+            self._has_said_more.set()
             if found := _READY.search(line):
                 self.base_url = found[1].decode()
                 self._is_ready.set()

@@ -88,7 +88,8 @@ async def test_an_answer_with_a_tool_calls_it_between_two_steps(house: ServedHou
     _, answer = await ann.messages(session_id)
     assert [part["type"] for part in answer["parts"]] == ["tool_call", "tool_result", "text"]
     counted = [int(frame.data["input_tokens"]) for frame in frames if frame.event == "usage"]
-    assert counted == sorted(counted) and len(counted) == 2
+    assert counted == sorted(counted)
+    assert len(counted) == 2
     assert frames[-1].data["usage"]["input_tokens"] == counted[-1] > 0
     assert first.body["tools"][0]["function"]["name"] == "calculator"
 
