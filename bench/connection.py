@@ -4,7 +4,10 @@ import asyncio
 from time import perf_counter
 from typing import cast
 
+from bench.plan import TOKEN
+
 _END = b"0\r\n\r\n"
+_TOKEN = TOKEN.encode()
 
 
 class WrongAnswer(Exception):
@@ -26,6 +29,8 @@ class Connection(asyncio.Protocol):
         self.first_at: float | None = None
         self.times: list[float] | None = None
         """Give it a list, and the time of every read after the first text goes there."""
+        self.chunks = 0
+        """Of the model, that have come since `times` is kept. (A relay may cut one in two, which is then not counted: one in hundreds.)"""
 
     @classmethod
     async def open(cls, port: int, first: bytes = b"\x00") -> "Connection":
@@ -62,6 +67,7 @@ class Connection(asyncio.Protocol):
                 self.first_at = now
         elif self.times is not None:
             self.times.append(now)
+            self.chunks += data.count(_TOKEN)
         self._seen = data if len(data) > 64 else (self._seen + data)[-128:]
         if self._size_bytes == self._whole_bytes or (self._whole_bytes is None and self._seen.endswith(_END)):
             assert self._answer is not None

@@ -32,11 +32,15 @@ class _Usage:
     server: float
     loop: float
     generator: float
+    elsewhere: float
 
     @classmethod
     def between(cls, before: tuple[Reading, Reading, Reading], after: tuple[Reading, Reading, Reading]) -> "_Usage":
         server, own, fake = (b.cpu_seconds - a.cpu_seconds for a, b in zip(before, after, strict=True))
-        return cls(after[1].at - before[1].at, server, after[0].loop_seconds - before[0].loop_seconds, own + fake)
+        generator = own if before[0].pid == before[2].pid else own + fake
+        machine = after[1].machine_seconds - before[1].machine_seconds
+        loop = after[0].loop_seconds - before[0].loop_seconds
+        return cls(after[1].at - before[1].at, server, loop, generator, max(0.0, machine - server - generator))
 
 
 def _read(server: Server) -> tuple[Reading, Reading, Reading]:
@@ -101,6 +105,7 @@ async def closed(server: Server, plan: Plan, clients: int, expected_per_second: 
         loop_ms_per_turn=min(usage.loop, usage.server) / turns * 1000,
         server_busy=usage.server / usage.seconds,
         generator_busy=usage.generator / usage.seconds,
+        elsewhere_busy=usage.elsewhere / usage.seconds,
         first_token_ms=(quantile(firsts, 0.5), quantile(firsts, 0.99)),
     )
 
@@ -148,6 +153,10 @@ class _Streams:
                 raise error
 
     @property
+    def chunks(self) -> int:
+        return sum(connection.chunks for connection in self.connections)
+
+    @property
     def are_all_open(self) -> bool:
         return not any(task.done() for task in self._tasks)
 
@@ -173,9 +182,10 @@ async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
     streams = _Streams(server, plan.paced_chunks)
     try:
         await streams.open("paced", plan.streams)
-        before = _read(server)
+        before, chunks = _read(server), -streams.chunks
         await streams.watch()
         usage, since, until = _Usage.between(before, _read(server)), before[0].at, perf_counter()
+        chunks += streams.chunks
         memory = rss_mib(server.pid)
     finally:
         await streams.end()
@@ -185,7 +195,6 @@ async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
         for earlier, later in zip(connection.times or [], (connection.times or [])[1:], strict=False)
         if since <= earlier and later <= until
     ]
-    chunks = round(usage.seconds * plan.streams / 0.05)
     figures = Paced(
         streams=plan.streams,
         chunks=chunks,

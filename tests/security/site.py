@@ -170,10 +170,10 @@ class Site:
         assert self.server.process.returncode is None, self.server.log
         assert await self.server.is_healthy()
 
-    async def send_raw(self, request: bytes) -> bytes:
-        """Exactly these bytes on a connection of their own; all that comes back until it ends."""
+    async def send_raw(self, request: bytes, *, seconds: float = 30) -> bytes:
+        """Exactly these bytes on a connection of their own; all that comes back until it ends, which must be within that time."""
         host, port = self.url.removeprefix("http://").split(":")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
                 writer.write(request)

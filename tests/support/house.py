@@ -1,7 +1,6 @@
 """The whole house in the test's own loop, behind uvicorn's protocol on a real socket, with a fake provider called `main` or a scripted model."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -144,7 +143,3 @@ async def _listening(app: Any, settings: ServerSettings) -> AsyncGenerator[int]:
         if state.tasks:
             _, late = await asyncio.wait(state.tasks, timeout=WAIT_SECONDS)
             assert not late, "a request did not end with its connection"
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))

@@ -1,6 +1,6 @@
 """A turn's life over HTTP, with a provider that does what providers do."""
 
-import pytest
+from typing import Any
 
 from bench.fake_model import FakeToolCall, Script
 from parlor.llm import estimate_tokens
@@ -94,26 +94,26 @@ async def test_an_answer_with_a_tool_calls_it_between_two_steps(house: ServedHou
     assert first.body["tools"][0]["function"]["name"] == "calculator"
 
 
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (FakeToolCall(name="rm_rf", arguments="{}"), "no tool called"),
-        (FakeToolCall(name="calculator", arguments='{"expression": '), "not a JSON object"),
-        (FakeToolCall(name="calculator", arguments="[1]"), "not a JSON object"),
-        (FakeToolCall(name="calculator", arguments="{}"), "expression"),
-        (FakeToolCall(name="calculator", arguments='{"expression": "1/0"}'), "division by zero"),
-        (FakeToolCall(name="calculator", arguments='{"expression": "__import__(\\"os\\")"}'), "only numbers"),
-    ],
+IMPOSSIBLE_CALLS = (
+    (FakeToolCall(name="rm_rf", arguments="{}"), "no tool called"),
+    (FakeToolCall(name="calculator", arguments='{"expression": '), "not a JSON object"),
+    (FakeToolCall(name="calculator", arguments="[1]"), "not a JSON object"),
+    (FakeToolCall(name="calculator", arguments="{}"), "expression"),
+    (FakeToolCall(name="calculator", arguments='{"expression": "1/0"}'), "division by zero"),
+    (FakeToolCall(name="calculator", arguments='{"expression": "__import__(\\"os\\")"}'), "only numbers"),
 )
-async def test_a_tool_call_that_cannot_be_done_is_an_error_result_and_the_turn_goes_on(house: ServedHouse, call: FakeToolCall, error: str) -> None:
-    house.fake.script("fake", Script(tool_calls=(call,)))
+
+
+async def test_a_tool_call_that_cannot_be_done_is_an_error_result_and_the_turn_goes_on(house: ServedHouse) -> None:
     ann = await house.person()
-    turn, _ = await ann.ask(await ann.new_session())
-    assert turn["state"] == "completed"
-    (result,) = [frame.data for frame in await ann.events(turn["id"]) if frame.event == "tool.result"]
-    assert error in result["error"]
-    assert "result" not in result
-    assert error in house.fake.requests[-1].body["messages"][-1]["content"]
+    for call, error in IMPOSSIBLE_CALLS:
+        house.fake.script("fake", Script(tool_calls=(call,)))
+        turn, _ = await ann.ask(await ann.new_session())
+        assert turn["state"] == "completed"
+        (result,) = [frame.data for frame in await ann.events(turn["id"]) if frame.event == "tool.result"]
+        assert error in result["error"]
+        assert "result" not in result
+        assert error in house.fake.requests[-1].body["messages"][-1]["content"]
 
 
 async def test_a_model_that_always_calls_a_tool_is_ended_at_the_limit(open_served: OpenServed) -> None:
@@ -176,66 +176,65 @@ CUT = {"at_chunk": 4, "pace_seconds": 0.01}
 SAID = "w0 w1 w2 "
 
 
-@pytest.mark.parametrize(
-    ("script", "reason", "charge", "said"),
-    [
-        pytest.param(Script(status=429, headers={"Retry-After": "99"}), "provider_rate_limited", "nothing", "", id="429"),
-        pytest.param(Script(status=500), "provider_error", "nothing", "", id="500 before a byte"),
-        pytest.param(Script(status=401), "provider_error", "nothing", "", id="401"),
-        pytest.param(Script(status=400), "provider_error", "nothing", "", id="400"),
-        pytest.param(Script(status=302, headers={"Location": "http://127.0.0.1/"}), "provider_protocol", "nothing", "", id="302"),
-        pytest.param(Script(fault="garbage"), "provider_protocol", "nothing", "", id="not HTTP"),
-        pytest.param(Script(fault="hang_before_headers"), "provider_unreachable", "nothing", "", id="silent before headers"),
-        pytest.param(Script(fault="hang_after_headers"), "provider_unreachable", "prompt", "", id="silent after headers"),
-        pytest.param(Script(body="<html>login</html>", content_type="text/html"), "provider_protocol", "prompt", "", id="a login page"),
-        pytest.param(Script(fault="hang", **CUT), "provider_unreachable", "prompt and said", SAID, id="silent in the middle"),
-        pytest.param(Script(fault="fin", **CUT), "provider_protocol", "prompt and said", SAID, id="closed in the middle"),
-        pytest.param(Script(fault="rst", **CUT), "provider_protocol", "prompt and said", SAID, id="reset in the middle"),
-        pytest.param(Script(fault="error", **CUT), "provider_error", "prompt and said", SAID, id="an error object in the stream"),
-        pytest.param(Script(done=False, finish=False), "provider_protocol", "prompt and said", "".join(f"w{n} " for n in range(8)), id="ends without an end"),
-    ],
+FAILURES: tuple[tuple[str, Script, str, str, str], ...] = (
+    ("429", Script(status=429, headers={"Retry-After": "99"}), "provider_rate_limited", "nothing", ""),
+    ("500 before a byte", Script(status=500), "provider_error", "nothing", ""),
+    ("401", Script(status=401), "provider_error", "nothing", ""),
+    ("400", Script(status=400), "provider_error", "nothing", ""),
+    ("302", Script(status=302, headers={"Location": "http://127.0.0.1/"}), "provider_protocol", "nothing", ""),
+    ("not HTTP", Script(fault="garbage"), "provider_protocol", "nothing", ""),
+    ("silent before headers", Script(fault="hang_before_headers"), "provider_unreachable", "nothing", ""),
+    ("silent after headers", Script(fault="hang_after_headers"), "provider_unreachable", "prompt", ""),
+    ("a login page", Script(body="<html>login</html>", content_type="text/html"), "provider_protocol", "prompt", ""),
+    ("silent in the middle", Script(fault="hang", **CUT), "provider_unreachable", "prompt and said", SAID),
+    ("closed in the middle", Script(fault="fin", **CUT), "provider_protocol", "prompt and said", SAID),
+    ("reset in the middle", Script(fault="rst", **CUT), "provider_protocol", "prompt and said", SAID),
+    ("an error object in the stream", Script(fault="error", **CUT), "provider_error", "prompt and said", SAID),
+    ("ends without an end", Script(done=False, finish=False), "provider_protocol", "prompt and said", "".join(f"w{n} " for n in range(8))),
 )
-async def test_a_failed_answer_is_charged_by_the_rule(open_served: OpenServed, script: Script, reason: str, charge: str, said: str) -> None:
+
+
+async def test_a_failed_answer_is_charged_by_the_rule(open_served: OpenServed) -> None:
     """REL-08, REL-20, INV-M5: nothing accepted costs nothing; else the provider's usage, or the prompt and what was said."""
     house = await open_served(settings=NO_RETRY)
-    house.fake.script("fake", script)
-    ann = await house.person()
-    session_id = await ann.new_session()
-    before = await ann.wallet()
-    frames = await _streamed(ann, session_id)
-    assert frames[-1].event == "turn.failed"
-    assert frames[-1].data["problem"]["reason"] == reason
-    assert "canary" not in str(frames[-1].data)
-    assert text_of(frames) == said
-    expected = {"nothing": 0, "prompt": _prompt_tokens(frames), "prompt and said": _prompt_tokens(frames) + 3 * estimate_tokens(said)}[charge]
-    turn = await ann.turn(frames[0].data["turn_id"])
-    assert (turn["state"], turn["reason"], turn["charge_micros"]) == ("failed", reason, expected)
-    assert (await ann.wallet())["available_micros"] == before["available_micros"] - expected
-    answers = (await ann.messages(session_id))[1:]
-    assert [(answer_of(answer), answer["status"]) for answer in answers] == ([(said, "failed")] if said else [])
-    assert len(await ann.charges()) == bool(expected)
+    for case, script, reason, charge, said in FAILURES:
+        house.fake.script("fake", script)
+        ann = await house.person()
+        session_id = await ann.new_session()
+        before = await ann.wallet()
+        frames = await _streamed(ann, session_id)
+        assert (frames[-1].event, frames[-1].data["problem"]["reason"]) == ("turn.failed", reason), case
+        assert "canary" not in str(frames[-1].data), case
+        assert text_of(frames) == said, case
+        expected = {"nothing": 0, "prompt": _prompt_tokens(frames), "prompt and said": _prompt_tokens(frames) + 3 * estimate_tokens(said)}[charge]
+        turn = await ann.turn(frames[0].data["turn_id"])
+        assert (turn["state"], turn["reason"], turn["charge_micros"]) == ("failed", reason, expected), case
+        assert (await ann.wallet())["available_micros"] == before["available_micros"] - expected, case
+        answers = (await ann.messages(session_id))[1:]
+        assert [(answer_of(answer), answer["status"]) for answer in answers] == ([(said, "failed")] if said else []), case
+        assert len(await ann.charges()) == bool(expected), case
 
 
-@pytest.mark.parametrize(
-    ("usage", "place", "charge"),
-    [
-        pytest.param({"prompt_tokens": 9, "completion_tokens": 4}, "after_finish", 21, id="late, as OpenAI sends it"),
-        pytest.param({"prompt_tokens": 9, "completion_tokens": 4}, "with_finish", 21, id="with the end"),
-        pytest.param([{"prompt_tokens": 9, "completion_tokens": 4}] * 2, "after_finish", 21, id="twice"),
-        pytest.param({"prompt_tokens": -9, "completion_tokens": -4}, "after_finish", None, id="negative, which does not count"),
-        pytest.param(None, "after_finish", None, id="missing"),
-        pytest.param({"prompt_tokens": 9, "completion_tokens": 4}, "after_done", None, id="after the end, which does not count"),
-        pytest.param({"prompt_tokens": "many", "completion_tokens": {}}, "after_finish", None, id="nonsense"),
-    ],
+USAGES: tuple[tuple[str, object, Any, int | None], ...] = (
+    ("late, as OpenAI sends it", {"prompt_tokens": 9, "completion_tokens": 4}, "after_finish", 21),
+    ("with the end", {"prompt_tokens": 9, "completion_tokens": 4}, "with_finish", 21),
+    ("twice", [{"prompt_tokens": 9, "completion_tokens": 4}] * 2, "after_finish", 21),
+    ("negative, which does not count", {"prompt_tokens": -9, "completion_tokens": -4}, "after_finish", None),
+    ("missing", None, "after_finish", None),
+    ("after the end, which does not count", {"prompt_tokens": 9, "completion_tokens": 4}, "after_done", None),
+    ("nonsense", {"prompt_tokens": "many", "completion_tokens": {}}, "after_finish", None),
 )
-async def test_strange_usage_is_charged_by_the_rule(house: ServedHouse, usage: object, place: str, charge: int | None) -> None:
+
+
+async def test_strange_usage_is_charged_by_the_rule(house: ServedHouse) -> None:
     """REL-08, SEC-49."""
-    house.fake.script("fake", Script(usage=usage, usage_place=place))
     ann = await house.person()
-    frames = await _streamed(ann, await ann.new_session())
-    assert frames[-1].event == "turn.completed"
-    expected = _prompt_tokens(frames) + 3 * estimate_tokens(text_of(frames)) if charge is None else charge
-    assert frames[-1].data["charge_micros"] == expected
+    for case, usage, place, charge in USAGES:
+        house.fake.script("fake", Script(usage=usage, usage_place=place))
+        frames = await _streamed(ann, await ann.new_session())
+        assert frames[-1].event == "turn.completed", case
+        expected = _prompt_tokens(frames) + 3 * estimate_tokens(text_of(frames)) if charge is None else charge
+        assert frames[-1].data["charge_micros"] == expected, case
 
 
 async def test_what_an_answer_costs_beyond_its_hold_is_not_the_users(house: ServedHouse) -> None:

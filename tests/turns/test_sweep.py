@@ -87,7 +87,7 @@ async def test_a_turn_that_cannot_be_ended_keeps_no_other_from_it(open_served: O
     assert await sweep.sweep() == 1
 
 
-_columns = [column for column in HoldRow.__table__.columns]
+_columns = list(HoldRow.__table__.columns)
 
 
 def _row_of(tx: Transaction, turn_id: str) -> Any:

@@ -34,7 +34,7 @@ def to_model_messages(rows: Sequence[Any]) -> list[ModelMessage]:
         for message in _of_row(row):
             last = messages[-1] if messages else None
             if last is not None and last.role == message.role and message.role in ("user", "assistant") and not last.tool_calls:
-                messages[-1] = ModelMessage(role=message.role, text=f"{last.text}\n\n{message.text}".strip(), tool_calls=message.tool_calls)
+                messages[-1] = ModelMessage(role=message.role, text="\n\n".join(filter(None, (last.text, message.text))), tool_calls=message.tool_calls)
             else:
                 messages.append(message)
     return messages

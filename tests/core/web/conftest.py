@@ -272,3 +272,13 @@ async def open_site(log: Log) -> AsyncIterator[OpenSite]:
 @pytest.fixture
 async def site(open_site: OpenSite) -> Site:
     return await open_site()
+
+
+def problem_of(answer: Any, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), answer
+    problem = answer.json
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"urn:parlor:problem:{code}")
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    return problem
