@@ -140,7 +140,7 @@ class Reply:
         """Everything that has arrived since the last call, waiting for at least one byte; empty at the end of the body."""
         self._waiting_since = self._loop.time()
         try:
-            return await self._content.readany()
+            return await _read_at_once(self._content)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             raise Broken("The connection ended before the answer was complete.") from error
         finally:
@@ -192,6 +192,23 @@ class Reply:
             self._timer = self._loop.call_at(due, self._look)
         else:
             self._content.set_exception(TimedOut("The answer stayed silent or took too long."))
+
+
+async def _read_at_once(content: Any) -> bytes:
+    """`content.readany()`, with all the HTTP chunks that wait joined first.
+
+    aiohttp (3.14) takes them one by one, and goes through its parser anew after each: for an answer that arrived in 64 chunks that cost a tenth of a whole turn.
+    """
+    while not content._buffer and not content.is_eof():
+        if (error := content.exception()) is not None:
+            raise error
+        await content._wait("read_some")
+    buffer = content._buffer
+    if len(buffer) > 1 and not content._buffer_offset:
+        joined = b"".join(buffer)
+        buffer.clear()
+        buffer.append(joined)
+    return content.read_nowait(-1)
 
 
 def _stop_aiohttp_timer(connection: Any) -> None:
