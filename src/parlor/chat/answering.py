@@ -1,9 +1,8 @@
 """What the routes that begin a turn share: the key, and the three ways to answer."""
 
-from typing import Any
-
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from parlor.chat.schemas import MessageRead, TurnAndMessage
 from parlor.chat.sending import Key, Question, Sender, Sent
@@ -19,9 +18,9 @@ class Answering:
         self._turns = turns
         self._sessions = sessions
 
-    async def answer(self, request: Request, question: Question, key: str | None, body: Any, *, wait: bool) -> Response:
+    async def answer(self, request: Request, question: Question, key: str | None, body: BaseModel, *, wait: bool) -> Response:
         """A stream of events when the request accepts one; else JSON, with `wait` once the turn is over."""
-        checked = None if key is None else Key(check_key(key), hash_of([str(question.session_id), body]))
+        checked = None if key is None else Key(check_key(key), hash_of([str(question.session_id), body.model_dump(mode="json", exclude_unset=True)]))
         sent = await self._sender.send(question, checked)
         headers = {"x-turn-id": str(sent.turn_id)}
         if sent.is_replay:

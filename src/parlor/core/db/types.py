@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 import msgspec
 from sqlalchemy import BigInteger, Dialect, LargeBinary, Text, TypeDecorator
@@ -23,7 +23,7 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class _OwnType(TypeDecorator[Any]):
-    """A type whose conversion is ours alone on each engine: `to_sqlite` and so on are plain functions of a value that is not None."""
+    """A type whose conversion is ours alone on each engine: `to_sqlite` and so on are plain functions, which pass None on."""
 
     cache_ok = True
     on_sqlite: type[TypeEngine[Any]]
@@ -37,32 +37,40 @@ class _OwnType(TypeDecorator[Any]):
         return self.on_postgres() if dialect.name == "postgresql" else self.on_sqlite()
 
     def bind_processor(self, dialect: Dialect) -> Converter | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # narrower on purpose
-        return _unless_none(type(self).to_postgres if dialect.name == "postgresql" else type(self).to_sqlite)
+        return type(self).to_postgres if dialect.name == "postgresql" else type(self).to_sqlite
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Converter | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # narrower on purpose
-        return _unless_none(type(self).from_postgres if dialect.name == "postgresql" else type(self).from_sqlite)
+        return type(self).from_postgres if dialect.name == "postgresql" else type(self).from_sqlite
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
         return self
 
 
-def _unless_none(convert: Converter | None) -> Converter | None:
-    if convert is None:
-        return None
+def _unless_none(convert: Converter) -> Converter:
     return lambda value: None if value is None else convert(value)
 
 
-def _id_to_bytes(value: UUID) -> bytes:
-    return value.bytes
+# Most values of a turn are ids: they look for None themselves, and are made without UUID's own checks of text, bytes and fields.
 
 
-def _bytes_to_id(value: bytes) -> UUID:
-    return UUID(bytes=value)
+def _id_to_bytes(value: UUID | None) -> bytes | None:
+    return None if value is None else value.int.to_bytes(16)
 
 
-def _driver_uuid_to_id(value: UUID) -> UUID:
+def _id_of(number: int) -> UUID:
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
+
+
+def _bytes_to_id(value: bytes | None) -> UUID | None:
+    return None if value is None else _id_of(int.from_bytes(value))
+
+
+def _driver_uuid_to_id(value: UUID | None) -> UUID | None:
     """asyncpg hands out a subclass of its own; equal, but not the type that JSON encoders know."""
-    return UUID(int=value.int)
+    return None if value is None else _id_of(value.int)
 
 
 def _checked(value: datetime) -> datetime:
@@ -71,14 +79,17 @@ def _checked(value: datetime) -> datetime:
     return value
 
 
+@_unless_none
 def _time_to_microseconds(value: datetime) -> int:
     return (_checked(value) - _EPOCH) // _MICROSECOND
 
 
+@_unless_none
 def _microseconds_to_time(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+@_unless_none
 def _time_to_utc(value: datetime) -> datetime:
     # asyncpg's ends of time (datetime.min and .max, Postgres's infinities) come back without a zone
     return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -88,16 +99,19 @@ def _to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+@_unless_none
 def _no_nul_json(value: Any) -> str:
     r"""jsonb cannot hold \u0000; the edge refuses NUL in requests, so what is left comes from models and tools, where dropping it is right."""
     text = _to_json(value)
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
+@_unless_none
 def _from_json(value: str) -> Any:
     return msgspec.json.decode(value)
 
 
+@_unless_none
 def _ids_to_bytes(ids: Iterable[UUID]) -> bytes:
     return b"".join(each.bytes for each in ids)
 
@@ -117,7 +131,7 @@ class UtcTime(_OwnType):
     on_postgres = postgresql.TIMESTAMP
     to_sqlite = staticmethod(_time_to_microseconds)
     from_sqlite = staticmethod(_microseconds_to_time)
-    to_postgres = staticmethod(_checked)
+    to_postgres = staticmethod(_unless_none(_checked))
     from_postgres = staticmethod(_time_to_utc)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -130,7 +144,7 @@ class Json(_OwnType):
     impl = Text
     on_sqlite = Text
     on_postgres = postgresql.JSONB
-    to_sqlite = staticmethod(_to_json)
+    to_sqlite = staticmethod(_unless_none(_to_json))
     from_sqlite = staticmethod(_from_json)
     to_postgres = staticmethod(_no_nul_json)
     from_postgres = staticmethod(_from_json)

@@ -30,6 +30,7 @@ class Events:
         self._jobs = jobs
         self._inside: list[Subscriber] = []
         self._after: list[Subscriber] = []
+        self._heard: dict[str, tuple[list[Subscriber], list[Subscriber]]] = {}
 
     def bind(self, subscribers: Iterable[Subscriber]) -> None:
         known = list(subscribers)
@@ -37,16 +38,23 @@ class Events:
             raise ValueError(f"two subscribers share a name: {sorted(each.name for each in known)}")
         self._inside = [each for each in known if each.inside]
         self._after = [each for each in known if not each.inside]
+        self._heard = {}
 
     def record(self, tx: Transaction, event: Event) -> None:
         """Part of the caller's transaction: told when it commits, as if never recorded when it does not. Costs nothing when nobody listens."""
-        for subscriber in self._inside:
-            if subscriber.hears(event.name):
-                cast("Callable[[Transaction, Event], None]", subscriber.handler)(tx, event)
-        if listeners := [each for each in self._after if each.hears(event.name)]:
+        inside, listeners = self._who_hears(event.name)
+        for subscriber in inside:
+            cast("Callable[[Transaction, Event], None]", subscriber.handler)(tx, event)
+        if listeners:
             event_id = self._store(tx, event)
             for each in listeners:
                 self._jobs.enqueue(tx, DELIVERY + each.name, {"event_id": str(event_id)}, order_key=f"{DELIVERY}{each.name}:{event.aggregate}")
+
+    def _who_hears(self, name: str) -> tuple[list[Subscriber], list[Subscriber]]:
+        found = self._heard.get(name)
+        if found is None:
+            found = self._heard[name] = ([each for each in self._inside if each.hears(name)], [each for each in self._after if each.hears(name)])
+        return found
 
     def jobs(self) -> Sequence[Job]:
         """To be run by every runner; after `bind`."""
