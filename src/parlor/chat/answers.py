@@ -17,7 +17,7 @@ def keep_answer(tx: Transaction, ending: TurnEnding) -> None:
     """The answer's message, marked by how its turn ended. An answer of nothing is no message; a deleted session keeps none."""
     if not ending.parts:
         return
-    session = session_queries.use_session(tx, ending.session_id, ending.account_id, added=1)
+    session = session_queries.add_message(tx, ending.session_id, ending.account_id)
     if session is None:
         return
     question_seq = message_queries.find_seq(tx, ending.session_id, ending.question_id)

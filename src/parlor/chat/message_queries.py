@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, delete, func, literal, select, text
+from sqlalchemy import Integer, bindparam, delete, literal, select, text
 
 from parlor.chat.tables import Message, Session
 from parlor.core.db import Id, Transaction, columns_of, insert, statement
@@ -119,13 +119,6 @@ _delete_of_session = statement(delete(Message).where(Message.session_id == bindp
 
 def delete_messages(tx: Transaction, session_id: UUID) -> None:
     tx.run(_delete_of_session, session_id=session_id)
-
-
-_count = statement(select(func.count()).select_from(Message).where(Message.account_id == bindparam("account_id")))
-
-
-def count_messages(tx: Transaction, account_id: UUID) -> int:
-    return int(tx.run(_count, account_id=account_id).scalar())
 
 
 MARK_START, MARK_END = "\ue000", "\ue001"

@@ -55,6 +55,19 @@ def use_session(tx: Transaction, session_id: UUID, account_id: UUID, *, added: i
     return tx.run(_use, session_id=session_id, account_id=account_id, added=added, now=tx.now()).one_or_none()
 
 
+_add_message = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id", type_=Id()))
+    .values(message_count=Session.message_count + 1)
+    .returning(Session.message_count, Session.is_branched)
+)
+
+
+def add_message(tx: Transaction, session_id: UUID, account_id: UUID) -> Any:
+    """The session, locked, with one more message counted. Its last use was the question: two indexes know that time, and need not be written again."""
+    return tx.run(_add_message, session_id=session_id, account_id=account_id).one_or_none()
+
+
 _new_title = bindparam("new_title", type_=String())
 _mark = statement(
     update(Session)

@@ -7,14 +7,18 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
 
 
 class Session(Base):
     """A conversation. Its messages are a tree; `message_count` numbers them and names the newest."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_account", "account_id", "last_active_at", "id"), Index("ix_sessions_active", "is_active", "last_active_at"))
+    __table_args__ = (
+        Index("ix_sessions_account", "account_id", "last_active_at", "id"),
+        Index("ix_sessions_active", "is_active", "last_active_at"),
+        WITHOUT_ROWID,
+    )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
@@ -39,7 +43,7 @@ class Message(Base):
     """A question or an answer. `text` is all its text, for reading and for the full-text index; `parts` only where there is more than one text part."""
 
     __tablename__ = "messages"
-    __table_args__ = (UniqueConstraint("session_id", "seq"), Index("ix_messages_account", "account_id", "id"), Index("ix_messages_parent", "parent_id"))
+    __table_args__ = (UniqueConstraint("session_id", "seq"),)
 
     number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     """The full-text index knows messages by it."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
 
 _BUSY = text("state IN ('queued', 'running', 'awaiting_input')")
 _LEASED = text("state IN ('queued', 'running')")
@@ -21,6 +21,7 @@ class Turn(Base):
         Index("uq_turns_one_busy_per_session", "session_id", unique=True, sqlite_where=_BUSY, postgresql_where=_BUSY),
         Index("ix_turns_lease", "lease_expires_at", sqlite_where=_LEASED, postgresql_where=_LEASED),
         Index("ix_turns_account", "account_id", "id"),
+        WITHOUT_ROWID,
     )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
@@ -56,6 +57,7 @@ class TurnSegment(Base):
     """
 
     __tablename__ = "turn_segments"
+    __table_args__ = WITHOUT_ROWID
 
     turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"), primary_key=True)
     first: Mapped[int] = mapped_column(BigInteger, primary_key=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, Id, UtcTime
 
 
 class Wallet(Base):
@@ -19,6 +19,7 @@ class Wallet(Base):
     __table_args__ = (
         CheckConstraint("available_micros >= 0", name="available_not_below_zero"),
         CheckConstraint("held_micros >= 0", name="held_not_below_zero"),
+        WITHOUT_ROWID,
     )
 
     account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
@@ -43,6 +44,7 @@ class HoldRow(Base):
         CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_when_not_open"),
         CheckConstraint("state = 'settled' OR (charge_micros = 0 AND overrun_micros = 0)", name="only_settled_charges"),
         Index("ix_holds_expires_at", "expires_at", sqlite_where=text("expires_at IS NOT NULL"), postgresql_where=text("expires_at IS NOT NULL")),
+        WITHOUT_ROWID,
     )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)

@@ -1,7 +1,12 @@
 """The one table registry. Constraint names are derived, so that migrations can name them on both engines."""
 
+from typing import Any
+
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+
+WITHOUT_ROWID: dict[str, Any] = {"sqlite_with_rowid": False}
+"""For a table whose key is not a number and which every turn writes: SQLite then keeps the rows in the key's own tree instead of in a second one."""
 
 
 class Base(DeclarativeBase):

@@ -197,7 +197,7 @@ class Reply:
 async def _read_at_once(content: Any) -> bytes:
     """`content.readany()`, with all the HTTP chunks that wait joined first.
 
-    aiohttp (3.14) takes them one by one, and goes through its parser anew after each: for an answer that arrived in 64 chunks that cost a tenth of a whole turn.
+    aiohttp (3.14) takes them one by one, and goes through its parser anew after each: for an answer in 64 chunks that cost a tenth of a whole turn.
     """
     while not content._buffer and not content.is_eof():
         if (error := content.exception()) is not None:

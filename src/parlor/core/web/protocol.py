@@ -13,6 +13,7 @@ from parlor.core.ids import new_id
 from parlor.core.web import problems
 from parlor.core.web.settings import ServerSettings
 
+_LINGER_SECONDS = 2.0
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _DETAILS = {
     400: "This is not a valid HTTP/1.1 request.",
@@ -54,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = self._unparsed_bytes = 0
         self._headers_due: asyncio.TimerHandle | None = None
         self._is_in_head = True
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -65,6 +67,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         # The same as uvicorn's, with the refusal in the shape of all others.
+        if self._is_refused:
+            return
         self._unset_keepalive_if_required()
         try:
             cast("httptools.HttpRequestParser", self.parser).feed_data(data)
@@ -129,15 +133,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int) -> None:
         """Answers by hand, because no request has come to be. An answer that is being written is finished first, and is then the last."""
         self._disarm()
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         if not self._is_between_requests:
             self.cycle.keep_alive = False
             return
         is_idle = status == 408 and self._unparsed_bytes == 0
-        if not is_idle:
-            self.transport.write(_refusal(status))
-        self.transport.close()
+        if is_idle:
+            self.transport.close()
+            return
+        self._is_refused = True
+        self.transport.write(_refusal(status))
+        # What the client is still sending is thrown away for a moment: closing at once would answer it with a reset, which takes our own answer with it.
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 def _refusal(status: int) -> bytes:

@@ -131,6 +131,7 @@ def upgrade() -> None:
         sa.CheckConstraint("turn_id IS NULL OR turn_id = id", name=op.f("ck_holds_turn_is_id")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_holds_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_holds_expires_at",
@@ -160,6 +161,7 @@ def upgrade() -> None:
         sa.Column("last_active_at", parlor.core.db.types.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_sessions_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_sessions_account", "sessions", ["account_id", "last_active_at", "id"], unique=False)
     op.create_index("ix_sessions_active", "sessions", ["is_active", "last_active_at"], unique=False)
@@ -202,6 +204,7 @@ def upgrade() -> None:
         sa.Column("ended_at", parlor.core.db.types.UtcTime(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_turns_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turns")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_turns_account", "turns", ["account_id", "id"], unique=False)
     op.create_index(
@@ -231,6 +234,7 @@ def upgrade() -> None:
         sa.CheckConstraint("held_micros >= 0", name=op.f("ck_wallets_held_not_below_zero")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_wallets_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_wallets")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger_entries",
@@ -282,8 +286,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
         sa.UniqueConstraint("session_id", "seq", name=op.f("uq_messages_session_id_seq")),
     )
-    op.create_index("ix_messages_account", "messages", ["account_id", "id"], unique=False)
-    op.create_index("ix_messages_parent", "messages", ["parent_id"], unique=False)
     op.create_table(
         "refresh_tokens",
         sa.Column("id", parlor.core.db.types.Id(), nullable=False),
@@ -304,6 +306,7 @@ def upgrade() -> None:
         sa.Column("entries", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["turn_id"], ["turns.id"], name=op.f("fk_turn_segments_turn_id")),
         sa.PrimaryKeyConstraint("turn_id", "first", name=op.f("pk_turn_segments")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "turn_steps",
