@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ def test_a_locale_without_our_letters_is_no_error(here):
         assert parlor("config", "paths", environ=locale).returncode == 0
 
 
-def test_an_interrupt_ends_quietly_with_130(garden, here):
+def test_an_interrupt_ends_quietly_with_130(garden, here, request):
     (garden / "garden" / "commands.py").write_text(
         "import asyncio, typer\nfrom parlor.command import command_line\napp = typer.Typer()\n"
         "@app.command()\ndef wait(ctx: typer.Context) -> None:\n    async def work(container):\n"
@@ -196,6 +197,8 @@ def test_an_interrupt_ends_quietly_with_130(garden, here):
         "def water(): ...\ndef rake(): ...\n"
     )
     environ = {**ENVIRON, "PYTHONPATH": path_with(garden)}
+    # a shell's background jobs ignore SIGINT, and so would the child; a handled signal is back to its default after exec
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)))
     with subprocess.Popen(
         [sys.executable, "-m", "parlor", "garden", "wait"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -97,7 +97,7 @@ async def test_what_is_wrong_is_said_and_can_be_mended(link: str, visit: Visit) 
     await _fill(page, "root@example.com", PASSWORD, "another one")
     assert await page.text_content("#problem") == "The two passwords differ."
     await _fill(page, "root@example.com", "password123")
-    await page.wait_for_function("document.getElementById('problem').textContent.includes('everybody')")
+    await page.locator("#problem", has_text="everybody").wait_for()  # no function: the page forbids eval
     await _fill(page, "root@example.com", PASSWORD)
     await page.wait_for_selector("#done:not([hidden])")
 
