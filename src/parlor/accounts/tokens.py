@@ -56,14 +56,14 @@ class AccessTokens:
             "iat": _seconds(now),
             "exp": _seconds(now + timedelta(seconds=self.lifetime_seconds)),
         }
-        return jwt.encode(claims, self._key, algorithm=self._settings.jwt_algorithm)  # pyright: ignore[reportUnknownMemberType]  # of its key types
+        return jwt.encode(claims, self._key, algorithm=self._settings.jwt_algorithm)
 
     def verify(self, text: str) -> AccessClaims:
         """What a token of ours says. Raises `InvalidToken`, `TokenExpired`."""
         if len(text) > MAX_TOKEN:
             raise InvalidToken
         try:
-            claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType]  # of its key types
+            claims = jwt.decode(
                 text,
                 self._key,
                 algorithms=[self._settings.jwt_algorithm],

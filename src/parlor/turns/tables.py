@@ -42,6 +42,8 @@ class Turn(Base):
     input_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
     output_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
     """The price when the turn began: an old charge can always be explained."""
+    price_version_id: Mapped[UUID | None] = mapped_column(Id)
+    """Where that price came from, if an administrator had set it."""
     prompt_tokens_estimate: Mapped[int] = mapped_column(Integer)
     hold_micros: Mapped[int] = mapped_column(BigInteger)
     usage: Mapped[dict[str, Any] | None] = mapped_column(Json)

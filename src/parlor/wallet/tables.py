@@ -1,12 +1,12 @@
-"""Wallets, holds and the ledger."""
+"""Wallets, holds, the ledger, prices, vouchers and budgets."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
 
 
 class Wallet(Base):
@@ -27,6 +27,8 @@ class Wallet(Base):
     held_micros: Mapped[int] = mapped_column(BigInteger)
     entry_count: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    has_budget: Mapped[bool] = mapped_column(Boolean)
+    """Whether the account has a budget: then, and only then, a hold looks for it."""
 
 
 class HoldRow(Base):
@@ -43,6 +45,7 @@ class HoldRow(Base):
         CheckConstraint("state IN ('open', 'settled', 'voided', 'expired')", name="state"),
         CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_when_not_open"),
         CheckConstraint("state = 'settled' OR (charge_micros = 0 AND overrun_micros = 0)", name="only_settled_charges"),
+        Index("ix_holds_account_id", "account_id", "id"),
         Index("ix_holds_expires_at", "expires_at", sqlite_where=text("expires_at IS NOT NULL"), postgresql_where=text("expires_at IS NOT NULL")),
         WITHOUT_ROWID,
     )
@@ -58,6 +61,15 @@ class HoldRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    model: Mapped[str | None] = mapped_column(String(300))
+    agent: Mapped[str | None] = mapped_column(String(200))
+    session_id: Mapped[UUID | None] = mapped_column(Id)
+    api_key_id: Mapped[UUID | None] = mapped_column(Id)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    """What was used, for `GET /wallet/usage`: 0 until it is settled."""
+    budgets: Mapped[list[list[str]] | None] = mapped_column(Json)
+    """The budget periods that this hold has taken from, so that settling gives back to the same ones."""
 
 
 class LedgerTransaction(Base):
@@ -108,3 +120,79 @@ class LedgerEntry(Base):
     platform: Mapped[str | None] = mapped_column(String(10))
     amount_micros: Mapped[int] = mapped_column(BigInteger)
     balance_micros: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class PriceVersion(Base):
+    """What a model costs from a moment on, until the next version of the same model. Never changed: an old charge was made at an old version."""
+
+    __tablename__ = "price_versions"
+    __table_args__ = (
+        CheckConstraint("input_micros_per_mtok >= 0 AND output_micros_per_mtok >= 0", name="not_below_zero"),
+        Index("ix_price_versions_model", "model", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    model: Mapped[str] = mapped_column(String(300))
+    input_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
+    output_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
+    set_by: Mapped[UUID | None] = mapped_column(Id)
+    valid_from: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Voucher(Base):
+    """Credit for whoever knows the code. Only the code's SHA-256 is stored, and its last characters."""
+
+    __tablename__ = "vouchers"
+    __table_args__ = (CheckConstraint("use_count BETWEEN 0 AND max_uses", name="uses"), CheckConstraint("amount_micros > 0", name="amount_above_zero"))
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    code_end: Mapped[str] = mapped_column(String(8))
+    amount_micros: Mapped[int] = mapped_column(BigInteger)
+    max_uses: Mapped[int] = mapped_column(Integer)
+    use_count: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    note: Mapped[str | None] = mapped_column(String(200))
+    made_by: Mapped[UUID | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class VoucherUse(Base):
+    """That an account has used a voucher: the primary key makes it once."""
+
+    __tablename__ = "voucher_uses"
+
+    voucher_id: Mapped[UUID] = mapped_column(Id, ForeignKey("vouchers.id"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("wallets.account_id"), primary_key=True)
+    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"))
+    used_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Budget(Base):
+    """The most that an account, or one of its API keys (`owner_id` is either), may spend in a day, a month or altogether."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (
+        CheckConstraint("period IN ('day', 'month', 'total')", name="period"),
+        CheckConstraint("limit_micros >= 0", name="limit_not_below_zero"),
+        Index("ix_budgets_account_id", "account_id"),
+    )
+
+    owner_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    period: Mapped[str] = mapped_column(String(5), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
+    limit_micros: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class BudgetUse(Base):
+    """What was spent or is held in one period of a budget (UTC; `starts_on` is 2026-11-21, 2026-11-01 or, for the total, 0001-01-01)."""
+
+    __tablename__ = "budget_uses"
+    __table_args__ = (CheckConstraint("used_micros >= 0", name="used_not_below_zero"),)
+
+    owner_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    period: Mapped[str] = mapped_column(String(5), primary_key=True)
+    starts_on: Mapped[str] = mapped_column(String(10), primary_key=True)
+    used_micros: Mapped[int] = mapped_column(BigInteger)
