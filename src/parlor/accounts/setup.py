@@ -14,7 +14,6 @@ from parlor.core.db import Database, Transaction
 from parlor.core.web.settings import ServerSettings
 
 _PURPOSE = "first administrator"
-_EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  # compared with, not bound to
 
 
 class SetupLinks:
@@ -29,29 +28,23 @@ class SetupLinks:
         self._server = server
 
     async def find(self, base_url: str | None = None) -> str | None:
-        """The link, None when there is an administrator already. `base_url` defaults to where the settings let the server listen.
+        """The link, None when there is an administrator already. `base_url` defaults to what the settings say.
 
         The token is in the fragment: browsers do not send it, so it is in no log.
         """
         if await self._db.read(queries.is_set_up):
             return None
-        return f"{(base_url or self._default_base_url()).rstrip('/')}/setup#{self._key.sign(_PURPOSE)}"
+        return f"{(base_url or self._server.base_url()).rstrip('/')}/setup#{self._key.sign(_PURPOSE)}"
 
     async def startup_lines(self, address: str) -> Sequence[str]:
         """For the terminal alone: no log gets them."""
-        link = await self.find(address)
+        link = await self.find(self._server.public_url or address)
         return [] if link is None else [f"Make the first administrator: {link}"]
 
     def check(self, token: str) -> None:
         """Raises `InvalidSetupToken`."""
         if not self._key.verify(_PURPOSE, b"", token):
             raise InvalidSetupToken
-
-    def _default_base_url(self) -> str:
-        host = self._server.host
-        if host in _EVERY_ADDRESS:
-            host = "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
 
 
 class Setup:

@@ -102,7 +102,7 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
         self._settings = settings
-        self._hosts = Hosts(settings.host, settings.allowed_hosts)
+        self._hosts = Hosts(settings.host, settings.all_allowed_hosts())
         self._origins = frozenset(each.rstrip("/").lower() for each in settings.cors_origins)
         self._log = get_logger("access").bind()
 
