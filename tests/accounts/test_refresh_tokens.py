@@ -13,7 +13,7 @@ from hypothesis.strategies import sampled_from
 from parlor.accounts import AuthSettings
 from parlor.accounts.account import Account
 from parlor.accounts.invariants import INVARIANTS
-from parlor.accounts.refresh_tokens import Issued, RefreshTokens, Replay
+from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
 from parlor.accounts.registry import NewAccount, Registry
 from parlor.core.clock import SystemClock
 from parlor.core.crypto import SecretKey
@@ -89,7 +89,7 @@ class Refreshing(RuleBasedStateMachine):
     def sign_in(self) -> Family:
         assert self.account is not None
         account = self.account
-        issued = self.ground.write(lambda tx: self.ground.tokens.open(tx, account.id, account.token_version))
+        issued = self.ground.write(lambda tx: self.ground.tokens.open(tx, account.id, account.token_version, Device("password")))
         family = Family([issued.text], expires=self.now + LIFETIME)
         self.known.append(family)
         return family
@@ -163,7 +163,7 @@ def test_a_family_has_one_live_token_and_ends_at_the_first_replay(ground: Ground
 def test_a_token_of_another_secret_leads_nowhere(ground: Ground) -> None:
     """After the secret was replaced, a lost answer cannot be repeated; the token is refused and nothing is ended."""
     account = ground.write(lambda tx: ground.registry.add(tx, NewAccount()))
-    issued = ground.write(lambda tx: ground.tokens.open(tx, account.id, 1))
+    issued = ground.write(lambda tx: ground.tokens.open(tx, account.id, 1, Device("password")))
     ground.write(lambda tx: ground.tokens.rotate(tx, issued.text))
     other = RefreshTokens(AuthSettings(), SecretKey(b"other"))
     assert ground.write(lambda tx: other.rotate(tx, issued.text)) is None
@@ -172,6 +172,6 @@ def test_a_token_of_another_secret_leads_nowhere(ground: Ground) -> None:
 def test_a_grace_of_zero_takes_every_second_use_for_theft(ground: Ground) -> None:
     strict = RefreshTokens(AuthSettings(refresh_grace_seconds=0), SecretKey(b"k"))
     account = ground.write(lambda tx: ground.registry.add(tx, NewAccount()))
-    issued = ground.write(lambda tx: strict.open(tx, account.id, 1))
+    issued = ground.write(lambda tx: strict.open(tx, account.id, 1, Device("password")))
     assert isinstance(ground.write(lambda tx: strict.rotate(tx, issued.text)), Issued)
     assert isinstance(ground.write(lambda tx: strict.rotate(tx, issued.text)), Replay)

@@ -22,7 +22,7 @@ from parlor.core.errors import Unauthenticated
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a credential proves by itself. `token_version` and `sign_in_id` are compared with the account's when they are given.
+    """What a credential proves by itself. `token_version`, `sign_in_id` and `api_key_id` are compared with the account's when they are given.
 
     `expires_at` is the last moment (seconds since 1970) at which it counts.
     """
@@ -31,6 +31,7 @@ class Identity:
     account_id: UUID
     scopes: frozenset[Scope]
     sign_in_id: UUID | None = None
+    api_key_id: UUID | None = None
     token_version: int | None = None
     expires_at: float | None = None
 
@@ -56,7 +57,14 @@ class AccessTokenKind:
 
     async def identify(self, text: str) -> Identity:
         claims = self._tokens.verify(text)
-        return Identity("access_token", claims.account_id, ALL_SCOPES, claims.sign_in_id, claims.token_version, claims.expires_at + LEEWAY_SECONDS)
+        return Identity(
+            "access_token",
+            claims.account_id,
+            ALL_SCOPES,
+            sign_in_id=claims.sign_in_id,
+            token_version=claims.token_version,
+            expires_at=claims.expires_at + LEEWAY_SECONDS,
+        )
 
 
 @dataclass(slots=True)
@@ -129,7 +137,7 @@ class Authenticator:
         if standing.status != "active":
             self._remembered.pop(digest, None)
             raise AccountSuspended
-        caller = Caller(identity.account_id, standing.role, identity.scopes, identity.credential, identity.sign_in_id)
+        caller = Caller(identity.account_id, standing.role, identity.scopes, identity.credential, identity.sign_in_id, identity.api_key_id)
         self._remember(digest, _Remembered(identity, caller, started + self._standing_seconds))
         return caller
 

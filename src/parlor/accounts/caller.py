@@ -13,13 +13,17 @@ ALL_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "wallet", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An active account, proved at most 5 s ago. `credential` names the kind: "access_token" so far. `sign_in_id` is the device, if it came from one."""
+    """An active account, proved at most 5 s ago. `credential` names the kind: "access_token", "cookie", "api_key", "issuer" or "mock".
+
+    `sign_in_id` is the device, and `api_key_id` the key, if it came from one.
+    """
 
     account_id: UUID
     role: Role
     scopes: frozenset[Scope]
     credential: str
     sign_in_id: UUID | None = None
+    api_key_id: UUID | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -8,18 +8,38 @@ time, and a copy in other hands is noticed as soon as both have used it: a token
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.settings import AuthSettings
 from parlor.core.crypto import SecretKey, random_text
 from parlor.core.db import Transaction
+from parlor.core.events import current_origin
 from parlor.core.ids import new_id
 
 _PREFIX = "rt_"
 _SIZE = len(_PREFIX) + 43
 _MOST_IN_ONE_GRACE = 32
 _REPLAYED = "replayed"
+_MAX_USER_AGENT = 300
+_MAX_ADDRESS = 64
+
+
+@dataclass(frozen=True)
+class Device:
+    """How and where from somebody signs in: what they see in the list of their devices."""
+
+    method: str
+    user_agent: str | None = None
+    address: str | None = None
+
+    @classmethod
+    def here(cls, method: str) -> Self:
+        """Whose request is being answered. What the client says of itself is cut, and loses what is not printable."""
+        origin = current_origin()
+        user_agent = "".join(each for each in origin.user_agent or "" if each.isprintable()).strip()[:_MAX_USER_AGENT]
+        return cls(method, user_agent or None, origin.address and origin.address[:_MAX_ADDRESS])
 
 
 @dataclass(frozen=True)
@@ -46,10 +66,10 @@ class RefreshTokens:
         self._grace = timedelta(seconds=settings.refresh_grace_seconds)
         self._key = key
 
-    def open(self, tx: Transaction, account_id: UUID, token_version: int) -> Issued:
+    def open(self, tx: Transaction, account_id: UUID, token_version: int, device: Device) -> Issued:
         """A new sign-in with its first token."""
         text, sign_in_id = _PREFIX + random_text(), new_id()
-        queries.open_sign_in(tx, sign_in_id, account_id, self._expiry(tx))
+        queries.open_sign_in(tx, sign_in_id, account_id, self._expiry(tx), method=device.method, user_agent=device.user_agent, address=device.address)
         queries.insert_refresh_token(tx, new_id(), sign_in_id, _digest(text))
         return Issued(text, sign_in_id, account_id, token_version)
 

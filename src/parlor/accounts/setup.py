@@ -64,6 +64,6 @@ class Setup:
 
         def add(tx: Transaction) -> tuple[Account, Issued]:
             account = self._registry.add_first_administrator(tx, new)
-            return account, self._sign_ins.open(tx, account)
+            return account, self._sign_ins.open(tx, account, method="setup")
 
         return self._sign_ins.session(*await self._db.write(add))

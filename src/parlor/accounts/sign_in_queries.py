@@ -12,12 +12,21 @@ from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, stateme
 
 _NOW = bindparam("now", type_=UtcTime)
 
-_open = statement(insert(SignInRow).values(columns_of(SignInRow, "id", "account_id", "created_at", "last_used_at", "expires_at", "ended_at", "end_reason")))
+_open = statement(
+    insert(SignInRow).values(
+        columns_of(
+            SignInRow, "id", "account_id", "created_at", "last_used_at", "expires_at", "ended_at", "end_reason", "method", "user_agent", "address"
+        )
+    )
+)  # fmt: skip
 
 
-def open_sign_in(tx: Transaction, sign_in_id: UUID, account_id: UUID, expires_at: datetime) -> None:
+def open_sign_in(
+    tx: Transaction, sign_in_id: UUID, account_id: UUID, expires_at: datetime, *, method: str, user_agent: str | None, address: str | None
+) -> None:
+    device: dict[str, Any] = {"method": method, "user_agent": user_agent, "address": address}
     now = tx.now()
-    tx.run(_open, id=sign_in_id, account_id=account_id, created_at=now, last_used_at=now, expires_at=expires_at, ended_at=None, end_reason=None)
+    tx.run(_open, id=sign_in_id, account_id=account_id, created_at=now, last_used_at=now, expires_at=expires_at, ended_at=None, end_reason=None, **device)
 
 
 _prolong = statement(update(SignInRow).where(SignInRow.id == bindparam("sign_in_id", type_=Id)).values(columns_of(SignInRow, "last_used_at", "expires_at")))
@@ -123,10 +132,13 @@ def find_standing(tx: Transaction, account_id: UUID, sign_in_id: UUID | None) ->
 
 
 _list = statement(
-    select(SignInRow.id, SignInRow.created_at, SignInRow.last_used_at, SignInRow.expires_at, SignInRow.ended_at, SignInRow.end_reason)
+    select(
+        SignInRow.id, SignInRow.method, SignInRow.user_agent, SignInRow.address, SignInRow.created_at, SignInRow.last_used_at, SignInRow.expires_at,
+        SignInRow.ended_at, SignInRow.end_reason,
+    )
     .where(SignInRow.account_id == bindparam("account_id", type_=Id))
     .order_by(SignInRow.id)
-)
+)  # fmt: skip
 
 
 def list_sign_ins(tx: Transaction, account_id: UUID) -> list[Any]:

@@ -9,7 +9,7 @@ from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.errors import AccountNotFound, AccountSuspended, InvalidCredentials, InvalidEmail, InvalidRefreshToken
 from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged
 from parlor.accounts.passwords import Passwords
-from parlor.accounts.refresh_tokens import Issued, RefreshTokens, Replay
+from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
 from parlor.accounts.text import normalise_email
 from parlor.accounts.tokens import AccessTokens
 from parlor.core.db import Database, Transaction
@@ -108,9 +108,9 @@ class SignIns:
 
         return self.session(*await self._db.write(change))
 
-    def open(self, tx: Transaction, account: Account) -> Issued:
-        """A sign-in for an account whose right to it was checked."""
-        return self._refresh.open(tx, account.id, account.token_version)
+    def open(self, tx: Transaction, account: Account, *, method: str = "password") -> Issued:
+        """A sign-in for an account whose right to it was checked. `method` is "password", "google", "issuer" or "setup"; where from is the request's."""
+        return self._refresh.open(tx, account.id, account.token_version, Device.here(method))
 
     def end_all(self, tx: Transaction, account_id: UUID, reason: str) -> None:
         sign_in_queries.end_all_sign_ins(tx, account_id, reason)

@@ -10,11 +10,12 @@ import structlog
 
 @dataclass(frozen=True)
 class Origin:
-    """`actor` is "user:<id>", "api_key:<id>", "command" or a job's name; `address` the client's address; all None where nobody said."""
+    """`actor` is "user:<id>", "api_key:<id>", "command" or a job's name; `address` and `user_agent` are the client's; all None where nobody said."""
 
     actor: str | None = None
     address: str | None = None
     request_id: str | None = None
+    user_agent: str | None = None
 
 
 _origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039  # frozen
@@ -31,9 +32,10 @@ def current_origin() -> Origin:
 
 
 @contextmanager
-def acting_as(*, actor: str | None = None, address: str | None = None, request_id: str | None = None) -> Generator[None]:
+def acting_as(*, actor: str | None = None, address: str | None = None, request_id: str | None = None, user_agent: str | None = None) -> Generator[None]:
     """Within the block what is given counts; what is not given stays as it was."""
-    given = {name: value for name, value in (("actor", actor), ("address", address), ("request_id", request_id)) if value is not None}
+    named = (("actor", actor), ("address", address), ("request_id", request_id), ("user_agent", user_agent))
+    given = {name: value for name, value in named if value is not None}
     token = _origin.set(replace(_origin.get(), **given))
     try:
         yield

@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from parlor.core.events.origin import acting_as
 from parlor.core.ids import new_id
 from parlor.core.log import get_logger
 from parlor.core.web import problems
@@ -29,6 +30,7 @@ _DEFAULTS = ((b"content-security-policy", API_POLICY), (b"cache-control", b"no-s
 _TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
 _WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._\-]{8,128}")
 _CLOSING = frozenset({408, 413, 414, 431})
+_MAX_USER_AGENT = 1000
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECRET_PARAMETERS = ("token", "code", "key")
 
@@ -42,12 +44,15 @@ class Refusal(NamedTuple):
 class _Head:
     """What the gate needs of the request's headers, read in one pass."""
 
-    __slots__ = ("awaits_continue", "content_encoding", "content_length", "content_type", "has_body", "hosts", "lengths", "origin", "request_id", "size_bytes")
+    __slots__ = (
+        "awaits_continue", "content_encoding", "content_length", "content_type", "has_body", "hosts", "lengths", "origin", "request_id", "size_bytes",
+        "user_agent",
+    )  # fmt: skip
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         self.hosts: list[bytes] = []
         self.lengths: list[bytes] = []
-        self.origin = self.request_id = self.content_encoding = None
+        self.origin = self.request_id = self.content_encoding = self.user_agent = None
         self.content_type = b""
         self.content_length: int | None = None
         self.has_body = self.awaits_continue = False
@@ -66,6 +71,8 @@ class _Head:
                 self.request_id = value
             elif name == b"origin":
                 self.origin = value
+            elif name == b"user-agent":
+                self.user_agent = value[:_MAX_USER_AGENT].decode("latin-1")
             elif name == b"content-encoding":
                 self.content_encoding = value
             elif name == b"expect":
@@ -116,7 +123,8 @@ class Gate:
         reply = _Reply(send, self._extra_headers(scope, request_id))
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._answer(scope, receive, reply, head)
+            with acting_as(address=_address(scope), user_agent=head.user_agent):
+                await self._answer(scope, receive, reply, head)
         finally:
             self._write_line(scope, reply.status, started)
             structlog.contextvars.reset_contextvars(**tokens)
@@ -186,9 +194,13 @@ class Gate:
         scope.setdefault("state", {})["dishka_container"] = container
 
     def _write_line(self, scope: Scope, status: int | None, started: float) -> None:
-        client = scope.get("client")
         took_ms = round((perf_counter() - started) * 1000, 2)
-        self._log.info("request", method=scope["method"], path=_path(scope), status=status, took_ms=took_ms, client=client[0] if client else None)
+        self._log.info("request", method=scope["method"], path=_path(scope), status=status, took_ms=took_ms, client=_address(scope))
+
+
+def _address(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def _path(scope: Scope) -> str:
