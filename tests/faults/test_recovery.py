@@ -144,10 +144,12 @@ async def test_the_result_of_a_tool_survives_a_crash_right_after_it(start_server
         await server.kill()
         await server.start()
         ann.move_to(server.base_url)
-        await until_over(ann, [turn_id])
+        (turn,) = await until_over(ann, [turn_id])
         _, answer = await ann.messages(session_id)
         assert [part["type"] for part in answer["parts"]] == ["tool_call", "tool_result"]
         assert answer["parts"][1]["result"] == {"effect": "done"}
         frames = await ann.events(turn_id)
         assert [frame.data.get("result") for frame in frames if frame.event == "tool.result"] == [{"effect": "done"}]
+        (usage,) = [frame.data for frame in frames if frame.event == "usage"]
+        assert turn["charge_micros"] == usage["input_tokens"] + 3 * usage["output_tokens"] > 0, "the step that asked for the tool was paid for"
         assert await violations(db) == []

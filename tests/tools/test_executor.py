@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from parlor.core.db import Database
@@ -111,3 +111,41 @@ async def test_a_call_that_cannot_be_recorded_is_not_made(open_served: OpenServe
     assert (turn["state"], turn["reason"]) == ("failed", "storage")
     assert tool.contexts == []
     assert [part["type"] for part in answer["parts"]] == ["tool_call", "tool_result"]
+
+
+class AwayTwice:
+    """A database that does not take its second and third write: after T2a, while the tool runs, it goes away for a moment."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.tries = 0
+
+    async def write(self, fn: Any, **options: Any) -> Any:
+        self.tries += 1
+        if self.tries in (2, 3):
+            raise Unavailable("gone for a moment")
+        return await self._db.write(fn, **options)
+
+
+async def test_the_result_of_a_tool_waits_for_a_database_that_is_away(open_served: OpenServed) -> None:
+    """FM-S5: what a tool has done cannot be done again, so its result is kept until it can be stored."""
+    from dishka import Provider, Scope
+
+    from parlor.turns import StepBook
+
+    away: list[AwayTwice] = []
+
+    def book(db: Database) -> StepBook:
+        away.append(AwayTwice(db))
+        return StepBook(cast("Database", away[0]))
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(book)
+    tool = Probe(_act)
+    house = await open_served(ScriptedModel(_calls('{"how": "echo"}'), says("done")), tools=[tool], providers=[provider])
+    ann = await house.person()
+    turn, answer = await ann.ask(await ann.new_session())
+    assert turn["state"] == "completed"
+    assert [part["type"] for part in answer["parts"]] == ["tool_call", "tool_result", "text"]
+    (step,) = await (await house.get(Database)).read(lambda tx: steps_of(tx, UUID(turn["id"])))
+    assert (step.state, step.outcome, away[0].tries, len(tool.contexts)) == ("done", {"result": {"how": "echo"}}, 4, 1)

@@ -236,7 +236,7 @@ class TurnEngine:
             if epoch != running.epoch:
                 continue
             running.lease_until = until
-            running.saved += len(unsaved.get(running.turn.id, ())) if not running.is_ending else 0
+            running.stored(unsaved.get(running.turn.id, ()))
             if is_stop_requested:
                 running.cancel(_STOPPED)
 

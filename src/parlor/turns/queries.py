@@ -78,13 +78,15 @@ def end_turn(
 _insert_segment = insert(TurnSegment).values(columns_of(TurnSegment, "turn_id", "first", "last", "entries"))
 _upsert_segment = statement(
     _insert_segment.on_conflict_do_update(
-        index_elements=[TurnSegment.turn_id, TurnSegment.first], set_={"last": _insert_segment.excluded.last, "entries": _insert_segment.excluded.entries}
+        index_elements=[TurnSegment.turn_id, TurnSegment.first],
+        set_={"last": _insert_segment.excluded.last, "entries": _insert_segment.excluded.entries},
+        where=TurnSegment.last < _insert_segment.excluded.last,
     )
 )
 
 
 def save_segment(tx: Transaction, turn_id: UUID, events: Sequence[Numbered]) -> None:
-    """The last checkpoint and T4 may begin at the same event; then T4, which knows more, replaces it."""
+    """A checkpoint, the record of a tool call and T4 may begin at the same event; then the one that knows more stays."""
     if events:
         tx.run(_upsert_segment, turn_id=turn_id, first=events[0].number, last=events[-1].number, entries=pack(events))
 
@@ -95,8 +97,12 @@ _segments = statement(
 
 
 def events_after(tx: Transaction, turn_id: UUID, after: int) -> list[Numbered]:
-    entries = tx.run(_segments, turn_id=turn_id, after=after).scalars()
-    return [numbered for each in entries for numbered in unpack(each) if numbered.number > after]
+    """Each event once: of two segments that overlap, the later one begins inside the earlier."""
+    events: list[Numbered] = []
+    for entries in tx.run(_segments, turn_id=turn_id, after=after).scalars():
+        events += [numbered for numbered in unpack(entries) if numbered.number > after]
+        after = events[-1].number if events else after
+    return events
 
 
 _last_number = statement(select(func.max(TurnSegment.last)).where(TurnSegment.turn_id == bindparam("turn_id")))

@@ -1,7 +1,8 @@
 """A turn while this process runs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -90,6 +91,11 @@ class RunningTurn:
     def unsaved(self) -> list[Numbered]:
         numbers, events = self.log.numbers, self.log.events
         return [Numbered(numbers[index], events[index]) for index in range(self.saved, len(events))]
+
+    def stored(self, events: Sequence[Numbered]) -> None:
+        """These are in the database now. A checkpoint and the record of a tool call may overlap: the one that knows more counts."""
+        if events:
+            self.saved = max(self.saved, bisect_right(self.log.numbers, events[-1].number))
 
     def cancel(self, ending: Ending) -> bool:
         """End the work now, as `ending`. Closes the upstream connection by leaving its context. False when the turn is ending already."""
