@@ -119,6 +119,16 @@ def _idempotency_user_data(user_data: "IdempotencyUserData") -> "UserData":
     return user_data
 
 
+def _limits() -> "dishka.Provider":
+    from dishka import Provider, Scope
+
+    from parlor.core.limits import RateLimits
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(RateLimits)
+    return provider
+
+
 def _outbound() -> "dishka.Provider":
     from dishka import Provider, Scope
 
@@ -144,6 +154,7 @@ modules = (
     Module(name="events", provider=_events, jobs=_event_jobs, user_data=_event_user_data, is_ground=True),
     Module(name="idempotency", provider=_idempotency, jobs=_idempotency_jobs, user_data=_idempotency_user_data, is_ground=True),
     Module(name="redis", settings="parlor.core.redis_settings:RedisSettings", is_ground=True),
+    Module(name="limits", settings="parlor.core.limits.settings:LimitSettings", provider=_limits, is_ground=True),
     Module(name="outbound", settings="parlor.core.outbound.settings:OutboundSettings", provider=_outbound, is_ground=True),
     Module(name="server", settings="parlor.core.web.settings:ServerSettings", is_ground=True),
 )
