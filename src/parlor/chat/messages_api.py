@@ -61,7 +61,7 @@ async def regenerate_answer(
     wait: Wait = False,
 ) -> Response:
     """Answers the same question again: the new answer stands beside the old one."""
-    question = Question(caller.account_id, session_id, again=body.message_id, model=body.model, params=body.params)
+    question = Question(caller.account_id, session_id, again=body.message_id, model=body.model, params=body.params, api_key_id=caller.api_key_id)
     return await answering.answer(request, question, idempotency_key, body, wait=wait)
 
 
@@ -75,4 +75,5 @@ def _question(session_id: UUID, body: MessageCreate, caller: Caller, settings: C
         agent=body.agent,
         model=body.model,
         params=body.params,
+        api_key_id=caller.api_key_id,
     )

@@ -16,7 +16,7 @@ from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
 from parlor.llm import Model, ModelRegistry
 from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
-from parlor.wallet import Price, WalletService
+from parlor.wallet import HoldFor, Price, WalletService
 
 ROUTE = "sessions.messages"
 FREE = Price(input_micros_per_mtok=0, output_micros_per_mtok=0)
@@ -48,6 +48,8 @@ class Question:
     params: ModelParams = field(default_factory=ModelParams)
     is_free: bool = False
     """The operator's own, at the command line."""
+    api_key_id: UUID | None = None
+    """The key that it came with, whose budget it counts against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ class Sender:
             return await self._loop.run(running, Assignment(agent, model, to_model_messages(shown), params, prompt_tokens, max_output_tokens))
 
         self._engine.create(tx, turn, work)
-        self._wallet.hold(tx, question.account_id, turn.hold_micros, turn_id=turn_id)
+        what = HoldFor(model=model.name, agent=agent.name, session_id=question.session_id, api_key_id=question.api_key_id)
+        self._wallet.hold(tx, question.account_id, turn.hold_micros, turn_id=turn_id, for_=what)
         return Sent(turn_id, question_id)
 
     def _model(self, name: str | None, found: dict[str | None, Model]) -> Model:

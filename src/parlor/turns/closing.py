@@ -70,7 +70,15 @@ class TurnCloser:
         if any(part["type"] == "tool_call" for part in closing.parts):
             queries.lose_steps(tx, closing.turn_id)
         explanation = closing.price.explain(closing.usage.input_tokens, closing.usage.output_tokens)
-        self._wallet.settle(tx, turn_id=closing.turn_id, cost_micros=cost_micros, model=closing.model, explanation=explanation)
+        self._wallet.settle(
+            tx,
+            turn_id=closing.turn_id,
+            cost_micros=cost_micros,
+            model=closing.model,
+            explanation=explanation,
+            input_tokens=closing.usage.input_tokens,
+            output_tokens=closing.usage.output_tokens,
+        )
         terminal = Numbered(closing.terminal_number, _terminal(closing, charge_micros))
         queries.save_segment(tx, closing.turn_id, [*closing.unsaved, terminal])
         if closing.session_id is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, ReferenceUsed
 from parlor.wallet.price import Price
+from parlor.wallet.purpose import HoldFor
 from parlor.wallet.settings import WalletSettings
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "Entry",
     "Hold",
     "HoldClosed",
+    "HoldFor",
     "InsufficientFunds",
     "NoSuchHold",
     "Price",

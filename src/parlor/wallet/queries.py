@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, String, bindparam, case, select, update
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
+from parlor.wallet.purpose import HoldFor
 from parlor.wallet.tables import HoldRow, LedgerEntry, LedgerTransaction, Wallet
 
 _POSTED = (Wallet.available_micros + Wallet.held_micros).label("posted_micros")
@@ -60,9 +61,12 @@ _claim_hold = statement(
     insert(HoldRow)
     .values(
         **columns_of(HoldRow, "id", "account_id", "turn_id", "purpose", "amount_micros", "expires_at", "created_at"),
+        **columns_of(HoldRow, "model", "agent", "session_id", "api_key_id"),
         state="open",
         charge_micros=0,
         overrun_micros=0,
+        input_tokens=0,
+        output_tokens=0,
     )
     .on_conflict_do_nothing()
     .returning(HoldRow.id)
@@ -82,6 +86,7 @@ _resolve = statement(
         charge_micros=case((HoldRow.amount_micros < _micros("cost"), HoldRow.amount_micros), else_=_micros("cost")),
         overrun_micros=case((HoldRow.amount_micros < _micros("cost"), _micros("cost") - HoldRow.amount_micros), else_=0),
         resolved_at=bindparam("now", type_=UtcTime()),
+        **columns_of(HoldRow, "input_tokens", "output_tokens"),
     )
     .returning(*_HOLD)
 )
@@ -162,7 +167,7 @@ def give(tx: Transaction, account_id: UUID, amount_micros: int) -> Any:
 
 
 def claim_hold(
-    tx: Transaction, *, hold_id: UUID, account_id: UUID, turn_id: UUID | None, purpose: str, amount_micros: int, expires_at: datetime | None
+    tx: Transaction, *, hold_id: UUID, account_id: UUID, turn_id: UUID | None, purpose: str, amount_micros: int, expires_at: datetime | None, what: HoldFor
 ) -> bool:
     """True if there was no hold of that id."""
     row = tx.run(
@@ -174,6 +179,10 @@ def claim_hold(
         amount_micros=amount_micros,
         expires_at=expires_at,
         created_at=tx.now(),
+        model=what.model,
+        agent=what.agent,
+        session_id=what.session_id,
+        api_key_id=what.api_key_id,
     ).one_or_none()
     return row is not None
 
@@ -191,9 +200,10 @@ def set_amount(tx: Transaction, hold_id: UUID, amount_micros: int) -> None:
     tx.run(_set_amount, hold_id=hold_id, amount=amount_micros)
 
 
-def resolve(tx: Transaction, hold_id: UUID, outcome: str, cost_micros: int = 0) -> Any:
+def resolve(tx: Transaction, hold_id: UUID, outcome: str, cost_micros: int = 0, *, input_tokens: int = 0, output_tokens: int = 0) -> Any:
     """Close an open hold and split the cost into charge and overrun. None if it is closed already, or was never there."""
-    return tx.run(_resolve, hold_id=hold_id, outcome=outcome, cost=cost_micros, now=tx.now()).one_or_none()
+    tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+    return tx.run(_resolve, hold_id=hold_id, outcome=outcome, cost=cost_micros, now=tx.now(), **tokens).one_or_none()
 
 
 def expired(tx: Transaction, most: int) -> list[UUID]:

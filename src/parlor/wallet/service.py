@@ -14,6 +14,7 @@ from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, Refe
 from parlor.wallet.events import WalletCharged, WalletGranted
 from parlor.wallet.ledger import PlatformLeg, Reason, UserLeg
 from parlor.wallet.price import MOST_MICROS
+from parlor.wallet.purpose import NOTHING_NAMED, HoldFor
 from parlor.wallet.settings import WalletSettings
 
 PAGE = 100
@@ -85,7 +86,16 @@ class WalletService:
             ledger.post(tx, bonus, UserLeg(account_id, bonus_micros, bonus_micros, 1), PlatformLeg("bonus", -bonus_micros))
         return True
 
-    def hold(self, tx: Transaction, account_id: UUID, amount_micros: int, *, turn_id: UUID | None = None, purpose: str = "turn") -> Hold:
+    def hold(
+        self,
+        tx: Transaction,
+        account_id: UUID,
+        amount_micros: int,
+        *,
+        turn_id: UUID | None = None,
+        purpose: str = "turn",
+        for_: HoldFor = NOTHING_NAMED,
+    ) -> Hold:
         """Set `amount_micros` aside: for a turn, once per turn (asking again returns the first hold), or for one call, which expires.
 
         A hold of 0 is the record of something free. Raises InsufficientFunds when less is available: the transaction must then be rolled back.
@@ -94,7 +104,7 @@ class WalletService:
         hold_id = turn_id or new_id()
         expires_at = None if turn_id is not None else tx.now() + timedelta(seconds=self._settings.hold_ttl_seconds)
         is_new = queries.claim_hold(
-            tx, hold_id=hold_id, account_id=account_id, turn_id=turn_id, purpose=purpose, amount_micros=amount_micros, expires_at=expires_at
+            tx, hold_id=hold_id, account_id=account_id, turn_id=turn_id, purpose=purpose, amount_micros=amount_micros, expires_at=expires_at, what=for_
         )
         if not is_new:
             return self.get_hold(tx, hold_id)
@@ -131,15 +141,17 @@ class WalletService:
         turn_id: UUID | None = None,
         hold_id: UUID | None = None,
         model: str | None = None,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
     ) -> Settlement:
         """End the hold of a turn (or the one of `hold_id`): charge its cost, at most what is held, and give the rest back.
 
-        What it cost beyond the hold is booked to the platform's overrun. Settled once: asking again returns the first result; after `void` or
-        expiry it charges nothing. Raises NoSuchHold.
+        What it cost beyond the hold is booked to the platform's overrun. The tokens are kept for the account's usage. Settled once: asking again
+        returns the first result; after `void` or expiry it charges nothing. Raises NoSuchHold.
         """
         _check_cost(cost_micros)
         wanted = _one_of(turn_id, hold_id)
-        row = queries.resolve(tx, wanted, "settled", min(cost_micros, MOST_MICROS))
+        row = queries.resolve(tx, wanted, "settled", min(cost_micros, MOST_MICROS), input_tokens=input_tokens, output_tokens=output_tokens)
         if row is None:
             row = _there(queries.find_hold(tx, wanted))
         elif row.charge_micros or row.overrun_micros:

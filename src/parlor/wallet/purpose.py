@@ -1,0 +1,17 @@
+"""What credit is held for."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFor:
+    """What the usage of a hold is counted under: all of it as it was when the hold was made."""
+
+    model: str | None = None
+    agent: str | None = None
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+
+
+NOTHING_NAMED = HoldFor()
