@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from parlor import ground
 from parlor.accounts.cli import app
-from parlor.accounts.errors import AccountNotFound, EmailTaken, SetupDone, UnsuitablePassword
+from parlor.accounts.errors import AccountNotFound, EmailTaken, InvalidGroups, LastAdministrator, SetupDone, UnsuitablePassword
 from parlor.accounts.module import module
 from parlor.command import CommandLine
 from parlor.config import load_settings
@@ -93,6 +93,31 @@ def test_more_accounts_than_a_page_are_listed(run: Run) -> None:
         run("create", f"user{number}@example.com", "--password-stdin", stdin=PASSWORD)
     rows = json.loads(run("list", "--page-size", "2", as_json=True).stdout)
     assert [row["email"] for row in rows] == [f"user{number}@example.com" for number in (2, 1, 0)]
+
+
+def test_accounts_are_shown_and_changed_by_any_of_their_names(run: Run) -> None:
+    run("create", "ann@example.com", "--username", "tulip", "--password-stdin", stdin=PASSWORD)
+    run("create", "root@example.com", "--admin", "--password-stdin", stdin=PASSWORD)
+    shown = json.loads(run("show", "ANN@example.com", as_json=True).stdout)
+    assert (shown["username"], shown["groups"], shown["preferences"]) == ("tulip", [], {})
+    assert json.loads(run("groups", "tulip", "staff", "beta", as_json=True).stdout)["groups"] == ["beta", "staff"]
+    assert json.loads(run("suspend", shown["id"], as_json=True).stdout)["status"] == "suspended"
+    assert [row["email"] for row in json.loads(run("list", "--status", "suspended", "-q", "tul", "--group", "staff", as_json=True).stdout)] == [
+        "ann@example.com"
+    ]
+    assert json.loads(run("activate", "tulip", as_json=True).stdout)["status"] == "active"
+    run("promote", "ann@example.com")
+    assert json.loads(run("demote", "root@example.com", as_json=True).stdout)["role"] == "user"
+    assert json.loads(run("groups", "tulip", "--none", as_json=True).stdout)["groups"] == []
+    refused = {
+        LastAdministrator: run("demote", "tulip"),
+        InvalidGroups: run("groups", "tulip", "Staff"),
+        AccountNotFound: run("suspend", "bob@example.com"),
+    }
+    for kind, result in refused.items():
+        assert type(result.exception) is kind
+    assert run("groups", "tulip").exit_code == run("list", "--role", "root").exit_code == 2
+    assert json.loads(run("show", "tulip", as_json=True).stdout)["role"] == "admin"
 
 
 async def test_the_real_command_prints_the_link_and_loads_no_web_framework(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ PRIVILEGES = {
     "scopes": ["admin"], "token_version": 0, "password_hash": "x", "__proto__": {"role": "admin"}, "constructor": {}, "role ": "admin", "Role": "admin",
 }  # fmt: skip
 
-OFFICIAL = {("POST /api/v1/users", "role"), ("PATCH /api/v1/users/{user_id}", "role"), ("PATCH /api/v1/users/{user_id}", "status")}
+OFFICIAL = {
+    ("POST /api/v1/users", "role"), ("POST /api/v1/users", "groups"),
+    *(("PATCH /api/v1/users/{user_id}", name) for name in ("role", "status", "groups")),
+}  # fmt: skip
 """What administrators do with it."""
 
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
     from parlor.accounts.directory import AccountDirectory
     from parlor.accounts.errors import AccountNotFound, AccountSuspended, AdministratorsOnly, EmailTaken, InvalidCredentials, ScopeMissing, UsernameTaken
-    from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged, UserRegistered, UserRoleChanged, UserStatusChanged
+    from parlor.accounts.events import (
+        RefreshTokenReplayed,
+        UserEmailChanged,
+        UserGroupsChanged,
+        UserPasswordChanged,
+        UserRegistered,
+        UserRoleChanged,
+        UserStatusChanged,
+    )
     from parlor.accounts.passwords import Passwords
     from parlor.accounts.settings import AuthSettings
     from parlor.accounts.setup import SetupLinks
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "Application",
     "AuthSettings", "Authenticator", "Caller", "CallerDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "Passwords",
-    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserPasswordChanged",
-    "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "bearer_of",
+    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
+    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -40,7 +48,7 @@ __getattr__ = exports(
         "caller": "ALL_SCOPES Caller Scope",
         "directory": "AccountDirectory",
         "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials ScopeMissing UsernameTaken",
-        "events": "RefreshTokenReplayed UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged",
+        "events": "RefreshTokenReplayed UserEmailChanged UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged",
         "passwords": "Passwords",
         "settings": "AuthSettings",
         "setup": "SetupLinks",

@@ -12,7 +12,7 @@ Status = Literal["active", "suspended"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Without its password hash, which only the queries of this room see. `groups` are for later: nobody is in one yet."""
+    """Without its password hash, which only the queries of this room see. `groups` are names, sorted, each once."""
 
     id: UUID
     email: str | None

@@ -137,7 +137,9 @@ class Authenticator:
         if standing.status != "active":
             self._remembered.pop(digest, None)
             raise AccountSuspended
-        caller = Caller(identity.account_id, standing.role, identity.scopes, identity.credential, identity.sign_in_id, identity.api_key_id)
+        caller = Caller(
+            identity.account_id, standing.role, identity.scopes, identity.credential, identity.sign_in_id, identity.api_key_id, frozenset(standing.groups)
+        )
         self._remember(digest, _Remembered(identity, caller, started + self._standing_seconds))
         return caller
 

@@ -24,6 +24,7 @@ class Caller:
     credential: str
     sign_in_id: UUID | None = None
     api_key_id: UUID | None = None
+    groups: frozenset[str] = frozenset()
 
     @property
     def is_admin(self) -> bool:

@@ -1,7 +1,7 @@
 """`parlor users`: accounts from the terminal of the server. Nothing here needs a running server."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from parlor.accounts.account import Account
 
-app = typer.Typer(help="Make accounts and administrators.", no_args_is_help=True)
+app = typer.Typer(help="Accounts: make, list, change, export and erase them.", no_args_is_help=True)
 
-_COLUMNS = ("id", "email", "username", "role", "status", "created_at")
+Who = Annotated[str, typer.Argument(help="The account's email address, username or id.")]
+
+_COLUMNS = ("id", "email", "username", "role", "groups", "status", "created_at")
 
 
 @app.command()
@@ -39,17 +41,25 @@ def create(
 
 
 @app.command("list")
-def list_users(ctx: typer.Context, page_size: Annotated[int, typer.Option(min=1, max=1000, hidden=True)] = 200) -> None:
-    """List all accounts, the newest first."""
+def list_users(
+    ctx: typer.Context,
+    search: Annotated[str, typer.Option("--search", "-q", help="What is in the email address, the username or the display name.")] = "",
+    role: Annotated[Literal["user", "admin"] | None, typer.Option(help="Only these.")] = None,
+    status: Annotated[Literal["active", "suspended"] | None, typer.Option(help="Only these.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only the members of this group.")] = None,
+    page_size: Annotated[int, typer.Option(min=1, max=1000, hidden=True)] = 200,
+) -> None:
+    """List accounts, the newest first."""
     out = command_line(ctx)
 
     async def work(container: "AsyncContainer") -> "list[Account]":
-        from parlor.accounts.administration import Administration
+        from parlor.accounts.administration import Administration, Filter
 
+        chosen = Filter(search, role, status, group)
         administration = await container.get(Administration)
-        accounts = page = await administration.list(most=page_size)
+        accounts = page = await administration.list(chosen, most=page_size)
         while len(page) == page_size:
-            page = await administration.list(before=page[-1].id, most=page_size)
+            page = await administration.list(chosen, before=page[-1].id, most=page_size)
             accounts = [*accounts, *page]
         return accounts
 
@@ -65,6 +75,64 @@ def promote(ctx: typer.Context, email: Annotated[str, typer.Argument(help="The a
         from parlor.accounts.administration import Administration
 
         return await (await container.get(Administration)).promote(email)
+
+    out.print_record(_record(out.run(work, everything=True)))
+
+
+@app.command()
+def show(ctx: typer.Context, who: Who) -> None:
+    """Show one account."""
+    out = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> "Account":
+        from parlor.accounts.administration import Administration
+
+        return await (await container.get(Administration)).find(who)
+
+    account = out.run(work)
+    more = ("display_name", "email_verified", "locale", "avatar_url", "preferences")
+    out.print_record(_record(account) | {name: getattr(account, name) for name in more})
+
+
+@app.command()
+def demote(ctx: typer.Context, who: Who) -> None:
+    """Make an ordinary account of an administrator. The last active one stays."""
+    _change(ctx, who, role="user")
+
+
+@app.command()
+def suspend(ctx: typer.Context, who: Who) -> None:
+    """Keep somebody out until further notice. Ends every sign-in."""
+    _change(ctx, who, status="suspended")
+
+
+@app.command()
+def activate(ctx: typer.Context, who: Who) -> None:
+    """Let somebody who was suspended sign in again."""
+    _change(ctx, who, status="active")
+
+
+@app.command()
+def groups(
+    ctx: typer.Context,
+    who: Who,
+    names: Annotated[list[str] | None, typer.Argument(help="All groups that the account is in from now on.", show_default=False)] = None,
+    none: Annotated[bool, typer.Option("--none", help="Take the account out of every group.")] = False,
+) -> None:
+    """Put an account into exactly these groups."""
+    if bool(names) == none:
+        raise typer.BadParameter("name the groups, or say --none")
+    _change(ctx, who, groups=names or [])
+
+
+def _change(ctx: typer.Context, who: str, **changes: Any) -> None:
+    out = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> "Account":
+        from parlor.accounts.administration import Administration
+
+        administration = await container.get(Administration)
+        return await administration.change((await administration.find(who)).id, **changes)
 
     out.print_record(_record(out.run(work, everything=True)))
 

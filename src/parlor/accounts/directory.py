@@ -40,6 +40,6 @@ class AccountDirectory:
         """The account of whoever sits at this machine, for `parlor chat` in process. Made at the first call; nobody can sign in as it or take its name."""
         if (found := queries.find_by_username(tx, OPERATOR_USERNAME)) is not None:
             return found
-        queries.reserve_username(tx, OPERATOR_USERNAME)  # two chats that start at once: one makes it, the other finds it
+        queries.reserve_name(tx, OPERATOR_USERNAME)  # two chats that start at once: one makes it, the other finds it
         found = queries.find_by_username(tx, OPERATOR_USERNAME)
         return found or self._registry.add(tx, NewAccount(username=OPERATOR_USERNAME, display_name="Operator"))

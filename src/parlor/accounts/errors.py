@@ -85,6 +85,10 @@ class InvalidUsername(Invalid):
     code = "auth.invalid_username"
 
 
+class InvalidGroups(Invalid):
+    code = "auth.invalid_groups"
+
+
 class UnsuitablePassword(Invalid):
     code = "auth.unsuitable_password"
 

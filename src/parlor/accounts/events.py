@@ -30,6 +30,19 @@ class UserStatusChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserGroupsChanged(Event):
+    name: ClassVar[str] = "user.groups_changed"
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserEmailChanged(Event):
+    """The account has another address, which nobody has verified yet."""
+
+    name: ClassVar[str] = "user.email_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UserPasswordChanged(Event):
     name: ClassVar[str] = "user.password_changed"
 

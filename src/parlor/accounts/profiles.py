@@ -41,7 +41,7 @@ def change_profile(tx: Transaction, account_id: UUID, changes: Mapping[str, Any]
         raise AccountNotFound
     username = changes.get("username")
     if username is not None and username != account.username:
-        queries.reserve_username(tx, username)
+        queries.reserve_name(tx, username)
         if queries.find_by_username(tx, username) is not None:
             raise UsernameTaken
     values = {name: changes[name] if name in changes else getattr(account, name) for name in FIELDS}

@@ -1,13 +1,16 @@
 """Questions about accounts."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, String, bindparam, func, literal_column, select, update
+from sqlalchemy import BigInteger, Boolean, String, bindparam, func, literal_column, or_, select, text, update
 
 from parlor.accounts.account import Account
+from parlor.accounts.errors import InvalidEmail
 from parlor.accounts.tables import AccountRow
-from parlor.core.db import Id, Transaction, columns_of, insert, statement
+from parlor.accounts.text import normalise_email
+from parlor.core.db import Id, Json, Transaction, columns_of, insert, statement
 
 NEWEST = UUID(int=(1 << 128) - 1)
 """Before the first page: larger than every id."""
@@ -15,6 +18,7 @@ NEWEST = UUID(int=(1 << 128) - 1)
 _COLUMNS = (
     AccountRow.id, AccountRow.email, AccountRow.username, AccountRow.display_name, AccountRow.role, AccountRow.status, AccountRow.email_verified,
     AccountRow.preferences, AccountRow.locale, AccountRow.avatar_url, AccountRow.token_version, AccountRow.created_at, AccountRow.updated_at,
+    AccountRow.groups,
 )  # fmt: skip
 
 
@@ -23,7 +27,12 @@ def _living(*columns: Any) -> Any:
 
 
 def _account(row: Any) -> Account | None:
-    return None if row is None else Account(*row)
+    return None if row is None else _made(row)
+
+
+def _made(row: Any) -> Account:
+    *others, groups = row
+    return Account(*others, groups=tuple(groups))
 
 
 _insert = statement(
@@ -31,7 +40,7 @@ _insert = statement(
     .values(
         columns_of(
             AccountRow, "id", "email", "username", "display_name", "role", "status", "email_verified", "password_hash", "preferences", "locale", "avatar_url",
-            "token_version", "is_first_admin", "created_at", "updated_at", "erased_at",
+            "token_version", "is_first_admin", "created_at", "updated_at", "erased_at", "groups",
         )
     )
     .on_conflict_do_nothing()
@@ -41,22 +50,23 @@ _insert = statement(
 
 def insert_account(tx: Transaction, **values: Any) -> Account | None:
     """None when the address, the username or the place of the first administrator is taken, also by somebody who was faster a moment ago."""
-    if values["username"] is not None:
-        reserve_username(tx, values["username"])
+    for name in (values["email"], values["username"]):
+        if name is not None:
+            reserve_name(tx, name)
     unsaid: dict[str, Any] = {"status": "active", "preferences": {}, "locale": None, "avatar_url": None, "token_version": 1, "erased_at": None}
     return _account(tx.run(_insert, **unsaid, **values, created_at=tx.now(), updated_at=tx.now()).one_or_none())
 
 
-_reserve_username = statement(
+_reserve_name = statement(
     sqlite=select(literal_column("1", BigInteger)),  # one writer: nobody can come between
-    postgres=select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("username", type_=String), literal_column("0", BigInteger)))),
+    postgres=select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name", type_=String), literal_column("0", BigInteger)))),
 )
 
 
-def reserve_username(tx: Transaction, username: str) -> None:
-    """Until the end of the transaction nobody else can take this name: an UPDATE has no ON CONFLICT, so it looks first and must be alone."""
+def reserve_name(tx: Transaction, name: str) -> None:
+    """Until the end of the transaction nobody else can take this address or username: an UPDATE has no ON CONFLICT, so it looks first and must be alone."""
     if tx.is_postgres:
-        tx.run(_reserve_username, username=username)
+        tx.run(_reserve_name, name=name)
 
 
 _by_id = statement(_living(*_COLUMNS).where(AccountRow.id == bindparam("account_id")))
@@ -83,6 +93,17 @@ def find_by_email(tx: Transaction, email: str) -> Account | None:
 
 def find_by_username(tx: Transaction, username: str) -> Account | None:
     return _account(tx.run(_by_username, username=username).one_or_none())
+
+
+def find_by_any_name(tx: Transaction, who: str) -> Account | None:
+    """By email, username or id, whichever `who` looks like."""
+    who = who.strip()
+    try:
+        return find_by_email(tx, normalise_email(who)) if "@" in who else find_account(tx, UUID(who))
+    except InvalidEmail:
+        return None
+    except ValueError:
+        return find_by_username(tx, who.lower())
 
 
 _password_by_email = statement(_living(AccountRow.id, AccountRow.password_hash).where(AccountRow.email == bindparam("email")))
@@ -129,6 +150,31 @@ def set_profile(tx: Transaction, account_id: UUID, **values: Any) -> Account | N
     return _account(tx.run(_set_profile, account_id=account_id, updated_at=tx.now(), **values).one_or_none())
 
 
+_set_email = statement(
+    update(AccountRow)
+    .where(AccountRow.id == bindparam("account_id"), AccountRow.erased_at.is_(None))
+    .values(email_verified=False, **columns_of(AccountRow, "email", "updated_at"))
+    .returning(*_COLUMNS)
+)
+
+
+def set_email(tx: Transaction, account_id: UUID, email: str) -> Account | None:
+    """A new address: nobody has shown yet that it is theirs."""
+    return _account(tx.run(_set_email, account_id=account_id, email=email, updated_at=tx.now()).one_or_none())
+
+
+_set_groups = statement(
+    update(AccountRow)
+    .where(AccountRow.id == bindparam("account_id"), AccountRow.erased_at.is_(None))
+    .values(columns_of(AccountRow, "groups", "updated_at"))
+    .returning(*_COLUMNS)
+)
+
+
+def set_groups(tx: Transaction, account_id: UUID, groups: Iterable[str]) -> Account | None:
+    return _account(tx.run(_set_groups, account_id=account_id, groups=list(groups), updated_at=tx.now()).one_or_none())
+
+
 _set_standing = statement(
     update(AccountRow)
     .where(AccountRow.id == bindparam("account_id"), AccountRow.erased_at.is_(None))
@@ -164,14 +210,41 @@ def lock_active_admins(tx: Transaction) -> list[UUID]:
     return [row.id for row in tx.run(_admins_locked).all() if row.status == "active"]
 
 
-_page = statement(
-    _living(*_COLUMNS).where(AccountRow.id < bindparam("before", type_=Id)).order_by(AccountRow.id.desc()).limit(bindparam("most", type_=BigInteger))
+_pattern = bindparam("pattern", type_=String)
+_page = (
+    _living(*_COLUMNS)
+    .where(
+        AccountRow.id < bindparam("before", type_=Id),
+        or_(bindparam("any_role", type_=Boolean), AccountRow.role == bindparam("role")),
+        or_(bindparam("any_status", type_=Boolean), AccountRow.status == bindparam("status")),
+        or_(
+            bindparam("any_text", type_=Boolean),
+            AccountRow.email.like(_pattern, escape="\\"),
+            AccountRow.username.like(_pattern, escape="\\"),
+            func.lower(AccountRow.display_name).like(_pattern, escape="\\"),
+        ),
+    )
+    .order_by(AccountRow.id.desc())
+    .limit(bindparam("most", type_=BigInteger))
+)
+_page_of_all = statement(_page)
+_page_of_group = statement(
+    sqlite=_page.where(text("EXISTS (SELECT 1 FROM json_each(accounts.groups) WHERE value = :group_name)").bindparams(bindparam("group_name", type_=String))),
+    postgres=_page.where(text("accounts.groups @> CAST(:group_names AS jsonb)").bindparams(bindparam("group_names", type_=Json))),
 )
 
 
-def list_accounts(tx: Transaction, *, before: UUID, most: int) -> list[Account]:
-    """The newest accounts older than `before`."""
-    return [Account(*row) for row in tx.run(_page, before=before, most=most).all()]
+def list_accounts(
+    tx: Transaction, *, before: UUID, most: int, search: str = "", role: str | None = None, status: str | None = None, group: str | None = None
+) -> list[Account]:
+    """The newest accounts older than `before`. `search` is looked for in email, username and display name, whatever its case."""
+    escaped = search.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    values: dict[str, Any] = {"any_text": not search, "pattern": f"%{escaped}%", "any_role": role is None, "role": role or ""}
+    values |= {"any_status": status is None, "status": status or "", "before": before, "most": most}
+    if group is None:
+        return [_made(row) for row in tx.run(_page_of_all, **values).all()]
+    values |= {"group_names": [group]} if tx.is_postgres else {"group_name": group}
+    return [_made(row) for row in tx.run(_page_of_group, **values).all()]
 
 
 _count = statement(select(func.count().label("accounts")).select_from(AccountRow).where(AccountRow.erased_at.is_(None)))
@@ -186,7 +259,7 @@ _erase = statement(
     .where(AccountRow.id == bindparam("account_id"), AccountRow.erased_at.is_(None))
     .values(
         email=None, username=None, display_name=None, password_hash=None, locale=None, avatar_url=None, email_verified=False, role="user", status="suspended",
-        token_version=AccountRow.token_version + 1, **columns_of(AccountRow, "preferences", "updated_at", "erased_at"),
+        token_version=AccountRow.token_version + 1, **columns_of(AccountRow, "preferences", "groups", "updated_at", "erased_at"),
     )
     .returning(AccountRow.id)
 )  # fmt: skip
@@ -194,7 +267,7 @@ _erase = statement(
 
 def erase_account(tx: Transaction, account_id: UUID) -> bool:
     """Take the person out of the row and leave the row. False when that was done before."""
-    return tx.run(_erase, account_id=account_id, preferences={}, updated_at=tx.now(), erased_at=tx.now()).one_or_none() is not None
+    return tx.run(_erase, account_id=account_id, preferences={}, groups=[], updated_at=tx.now(), erased_at=tx.now()).one_or_none() is not None
 
 
 _first_admins = statement(select(func.count().label("accounts")).select_from(AccountRow).where(AccountRow.is_first_admin))

@@ -22,6 +22,7 @@ class NewAccount:
     display_name: str | None = None
     password_hash: str | None = None
     role: Role = "user"
+    groups: tuple[str, ...] = ()
 
 
 class Registry:
@@ -58,6 +59,7 @@ class Registry:
             email_verified=False,
             password_hash=new.password_hash,
             is_first_admin=is_first_admin,
+            groups=list(new.groups),
         )
 
     def _announced(self, tx: Transaction, account: Account) -> Account:

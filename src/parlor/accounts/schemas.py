@@ -11,7 +11,7 @@ from parlor.accounts.account import Account, Role, Status
 from parlor.accounts.passwords import MAX_PASSWORD
 from parlor.accounts.sign_ins import Session
 from parlor.accounts.sign_up import Application
-from parlor.accounts.text import MAX_URL, clean_avatar_url, clean_display_name
+from parlor.accounts.text import MAX_GROUPS, MAX_URL, clean_avatar_url, clean_display_name
 
 MAX_PREFERENCES_BYTES = 16_384
 
@@ -40,6 +40,10 @@ Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-
 Preferences = Annotated[dict[str, Any], AfterValidator(_small), Field(description="A JSON object of the client's own. It is replaced as a whole.")]
 
 
+GroupName = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,50}$", examples=["staff"])]
+Groups = Annotated[list[GroupName], Field(max_length=MAX_GROUPS, description="Names of groups, as a whole. The order does not matter.")]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -56,6 +60,7 @@ class AccountCreate(_Body):
 
 class UserCreate(AccountCreate):
     role: Role = "user"
+    groups: Groups = Field(default_factory=list)
 
 
 class SetupCreate(_Body):
@@ -94,9 +99,11 @@ class ProfileChange(_Body):
 class UserChange(ProfileChange):
     role: Role = "user"
     status: Status = "active"
+    groups: Groups = Field(default_factory=list)
+    email: Login = Field(default="", description="A new address. It is not verified, and links that were mailed to the old one are void.")
 
     def standing(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("role", "status") if name in self.model_fields_set}
+        return {name: getattr(self, name) for name in ("role", "status", "groups", "email") if name in self.model_fields_set}
 
 
 class UserRead(BaseModel):

@@ -108,9 +108,10 @@ def use_refresh_token(tx: Transaction, token_id: UUID) -> bool:
 
 
 _of_account = (AccountRow.id == bindparam("account_id", type_=Id), AccountRow.erased_at.is_(None))
-_standing = statement(select(AccountRow.role, AccountRow.status, AccountRow.token_version).where(*_of_account))
+_STANDING = (AccountRow.role, AccountRow.status, AccountRow.token_version, AccountRow.groups)
+_standing = statement(select(*_STANDING).where(*_of_account))
 _standing_signed_in = statement(
-    select(AccountRow.role, AccountRow.status, AccountRow.token_version)
+    select(*_STANDING)
     .join(SignInRow, and_(SignInRow.account_id == AccountRow.id, SignInRow.id == bindparam("sign_in_id", type_=Id), SignInRow.ended_at.is_(None)))
     .where(*_of_account)
 )
@@ -120,6 +121,7 @@ class Standing(NamedTuple):
     role: Role
     status: Status
     token_version: int
+    groups: list[str]
 
 
 def find_standing(tx: Transaction, account_id: UUID, sign_in_id: UUID | None) -> Standing | None:

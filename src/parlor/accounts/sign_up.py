@@ -1,13 +1,14 @@
 """New accounts, whoever asks for one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from parlor.accounts.account import Account, Role
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.refresh_tokens import Issued
 from parlor.accounts.registry import NewAccount, Registry
 from parlor.accounts.sign_ins import Session, SignIns
-from parlor.accounts.text import normalise_email, normalise_username
+from parlor.accounts.text import clean_groups, normalise_email, normalise_username
 from parlor.core.db import Database, Transaction
 
 
@@ -38,9 +39,9 @@ class SignUp:
 
         return self._sign_ins.session(*await self._db.write(add))
 
-    async def create(self, application: Application, role: Role = "user") -> Account:
-        """For operators and administrators: any role, nobody signed in. Refuses what `register` refuses."""
-        new = await self.prepare(application, role)
+    async def create(self, application: Application, role: Role = "user", groups: Iterable[str] = ()) -> Account:
+        """For operators and administrators: any role and groups, nobody signed in. Refuses what `register` refuses."""
+        new = replace(await self.prepare(application, role), groups=clean_groups(groups))
         return await self._db.write(lambda tx: self._registry.add(tx, new))
 
     async def prepare(self, application: Application, role: Role = "user") -> NewAccount:

@@ -1,15 +1,19 @@
 """What may stand in an address, a username and a display name: one spelling for each, and nothing that passes for another."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from parlor.accounts.errors import InvalidEmail, InvalidUsername
+from parlor.accounts.errors import InvalidEmail, InvalidGroups, InvalidUsername
 
 MAX_EMAIL = 254
 USERNAME_LENGTHS = range(2, 33)
 MAX_DISPLAY_NAME = 100
 MAX_URL = 2048
+MAX_GROUPS = 50
+GROUP_PATTERN = r"[a-z0-9._-]{1,50}"
 OPERATOR_USERNAME = "operator"
 _RESERVED = frozenset({"admin", "administrator", OPERATOR_USERNAME, "parlor", "root", "system"})
 _USERNAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -55,6 +59,20 @@ def normalise_username(text: str) -> str:
     else:
         return name
     raise InvalidUsername(message, **at("username", message, "username"))
+
+
+def clean_groups(names: Iterable[str]) -> tuple[str, ...]:
+    """Sorted, each once. Raises `InvalidGroups`."""
+    groups = sorted(set(names))
+    wrong = next((name for name in groups if re.fullmatch(GROUP_PATTERN, name) is None), None)
+    if wrong is None and len(groups) <= MAX_GROUPS:
+        return tuple(groups)
+    message = (
+        f"An account is in {MAX_GROUPS} groups at most."
+        if wrong is None
+        else "A group has 1 to 50 lower-case letters a-z, digits, dots, dashes or underscores."
+    )
+    raise InvalidGroups(message, **at("groups", message, "groups"))
 
 
 def clean_display_name(text: str) -> str:
