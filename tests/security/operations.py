@@ -25,6 +25,8 @@ SAMPLES: Bodies = {
     "regenerate": lambda scene: {"message_id": scene.answer_id},
     "messages": lambda scene: {"content": "Tell me more."},
     "notes": lambda scene: {"notes": "Milk, bread"},
+    "grants": lambda scene: {"amount_micros": 5, "reference": str(new_id())},
+    "refunds": lambda scene: {"turn_id": scene.turn_id, "reference": str(new_id())},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the last word of the path, for bodies with fields that are required. The others take an empty object."""

@@ -31,6 +31,8 @@ class Declared:
     query: str = ""
     parameters: Mapping[str, str] | None = None
     """For path parameters that are no ids."""
+    changes_owner: bool = False
+    """What an administrator does with it is seen by the owner of the scene."""
     ends_sign_ins: bool = False
     """It takes the caller's tokens away, so it needs callers of its own."""
 
@@ -76,6 +78,15 @@ async def _answer(site: Site, scene: Scene) -> Any:
     return {"message_id": scene.answer_id}
 
 
+async def _new_grant(site: Site, scene: Scene) -> Any:
+    return {"amount_micros": 5, "reference": str(new_id())}
+
+
+async def _new_refund(site: Site, scene: Scene) -> Any:
+    """Of a charge that is there: as much as leaves some for the next."""
+    return {"turn_id": scene.turn_id, "amount_micros": 1, "reference": str(new_id())}
+
+
 _SESSION, _TURN = "chat.no_such_session", "chat.no_such_turn"
 
 DECLARED: Mapping[str, Declared] = {
@@ -97,6 +108,8 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/wallet": own(200),
     "POST /api/v1/wallet": own(200),
     "GET /api/v1/wallet/entries": own(200),
+    "POST /api/v1/users/{user_id}/grants": for_administrators(201, body=_new_grant, changes_owner=True),
+    "POST /api/v1/users/{user_id}/refunds": for_administrators(201, body=_new_refund, changes_owner=True),
     "GET /api/v1/models": own(200),
     "GET /api/v1/search": own(200, query="?q=weather"),
     "POST /api/v1/sessions": own(201, body=_sends(title="Mine")),

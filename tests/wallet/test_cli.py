@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from parlor.accounts import AccountDirectory
+from parlor.accounts.registry import Registry
 from parlor.cli import run
 from parlor.core.clock import SystemClock
-from parlor.core.db import DatabaseSettings, statement
+from parlor.core.db import DatabaseSettings, Transaction, statement
 from parlor.core.db.opening import open_database
+from parlor.core.events import Events
+from parlor.core.ids import new_id
+from parlor.core.jobs import Jobs
 from parlor.core.settings import RootSettings
 from tests.wallet.conftest import BONUS, House
 
@@ -74,6 +79,36 @@ def test_a_grant_counts_once_per_reference(call: Call, house: None) -> None:
 
 def test_a_grant_needs_a_reference(call: Call, house: None) -> None:
     assert "reference" in call("grant", "ann@example.com", "700", code=2)
+
+
+def test_a_note_is_what_the_user_reads_and_a_refund_needs_a_charge(call: Call, house: None) -> None:
+    assert json.loads(call("grant", "ann@example.com", "7", "--reference", "r", "--note", "Hello", "--json"))["explanation"] == "Hello"
+    assert "printable" in call("grant", "ann@example.com", "7", "--reference", "r2", "--note", "a\nb", code=2)
+    nothing = str(new_id())
+    assert "charged nothing" in call("refund", "ann@example.com", "--turn", nothing, "--reference", "t", code=1)
+    assert "charged nothing" in call("refund", "ann@example.com", "--entry", nothing, "--reference", "t", code=1)
+    assert "--turn or by --entry" in call("refund", "ann@example.com", "--reference", "t", code=2)
+
+
+def test_a_charge_is_refunded(call: Call, house: None, database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+    turn_id = new_id()
+
+    async def charge() -> None:
+        async with open_database(database_settings, root_settings, SystemClock()) as db:
+            wallet, directory = House(db).wallet, AccountDirectory(Registry(Events(db, Jobs())))
+
+            def spend(tx: Transaction) -> None:
+                wallet.hold(tx, directory.get_by_email(tx, "ann@example.com").id, 100, turn_id=turn_id)
+                wallet.settle(tx, turn_id=turn_id, cost_micros=100, explanation="words")
+
+            await db.write(spend)
+
+    asyncio.run(charge())
+    for is_new in (True, False):
+        entry = json.loads(call("refund", "ann@example.com", "--turn", str(turn_id), "--amount-micros", "40", "--reference", "ticket 1", "--json"))
+        assert (entry["amount_micros"], entry["balance_micros"], entry["is_new"]) == (40, BONUS - 60, is_new)
+    assert "60 can still be refunded" in call("refund", "ann@example.com", "--turn", str(turn_id), "--amount-micros", "61", "--reference", "t2", code=1)
+    assert call("verify") == "Every wallet is what its ledger says.\n"
 
 
 def test_verify_is_content_with_books_that_agree(call: Call, house: None) -> None:

@@ -6,31 +6,31 @@ Owns balances, holds, the ledger and what a price is. Which model costs what bel
 from typing import TYPE_CHECKING
 
 from parlor.core.lazy import exports
-from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, ReferenceUsed
+from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchCharge, NoSuchHold, ReferenceUsed, RefundTooLarge
 from parlor.wallet.price import Price
 from parlor.wallet.purpose import HoldFor
 from parlor.wallet.settings import WalletSettings
 
 if TYPE_CHECKING:
-    from parlor.wallet.events import WalletCharged, WalletGranted
-    from parlor.wallet.service import Balance, Entry, Hold, Settlement, WalletService
+    from parlor.wallet.credits import Note, Posted
+    from parlor.wallet.events import WalletCharged, WalletGranted, WalletLowBalance, WalletRefunded
+    from parlor.wallet.ledger import Entry
+    from parlor.wallet.refunds import Refunds
+    from parlor.wallet.service import Balance, Hold, Settlement, WalletService
 
 __all__ = [
-    "Balance",
-    "Entry",
-    "Hold",
-    "HoldClosed",
-    "HoldFor",
-    "InsufficientFunds",
-    "NoSuchHold",
-    "Price",
-    "ReferenceUsed",
-    "Settlement",
-    "WalletCharged",
-    "WalletGranted",
-    "WalletService",
-    "WalletSettings",
-]
+    "Balance", "Entry", "Hold", "HoldClosed", "HoldFor", "InsufficientFunds", "NoSuchCharge", "NoSuchHold", "Note", "Posted", "Price", "ReferenceUsed",
+    "RefundTooLarge", "Refunds", "Settlement", "WalletCharged", "WalletGranted", "WalletLowBalance", "WalletRefunded", "WalletService", "WalletSettings",
+]  # fmt: skip
 
 
-__getattr__ = exports(__name__, {"events": "WalletCharged WalletGranted", "service": "Balance Entry Hold Settlement WalletService"})
+__getattr__ = exports(
+    __name__,
+    {
+        "credits": "Note Posted",
+        "events": "WalletCharged WalletGranted WalletLowBalance WalletRefunded",
+        "ledger": "Entry",
+        "refunds": "Refunds",
+        "service": "Balance Hold Settlement WalletService",
+    },
+)

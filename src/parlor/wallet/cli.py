@@ -2,20 +2,31 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from dishka import AsyncContainer
 
 from parlor.accounts import AccountDirectory
 from parlor.command import command_line
-from parlor.core.db import Database, Transaction
+from parlor.core.db import Database
+from parlor.core.errors import Invalid
 from parlor.core.invariants import Violation, check_invariants
 from parlor.wallet.checks import invariants
-from parlor.wallet.service import Balance, Entry, WalletService
+from parlor.wallet.crediting import Crediting
+from parlor.wallet.credits import Note, Posted
+from parlor.wallet.ledger import Entry
+from parlor.wallet.service import Balance, WalletService
 
 app = typer.Typer(no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(help="Whose wallet.")]
+NoteOption = Annotated[str | None, typer.Option(help="Words for the user to read in the ledger; erased with the account.")]
+
+
+async def _account_of(container: AsyncContainer, email: str) -> UUID:
+    directory = await container.get(AccountDirectory)
+    return (await (await container.get(Database)).read(lambda tx: directory.get_by_email(tx, email))).id
 
 
 @app.command()
@@ -24,10 +35,8 @@ def show(ctx: typer.Context, email: Email, entries: Annotated[int, typer.Option(
     out = command_line(ctx)
 
     async def work(container: AsyncContainer) -> tuple[Balance, list[Entry]]:
-        db, directory = await container.get(Database), await container.get(AccountDirectory)
-        wallet = await container.get(WalletService)
-        account = await db.read(lambda tx: directory.get_by_email(tx, email))
-        return await wallet.read(account.id), await wallet.list_entries(account.id, limit=entries)
+        account_id, wallet = await _account_of(container, email), await container.get(WalletService)
+        return await wallet.read(account_id), await wallet.list_entries(account_id, limit=entries)
 
     balance, newest = out.run(work)
     record: dict[str, Any] = {"email": email, **asdict(balance), "posted_micros": balance.posted_micros}
@@ -44,20 +53,41 @@ def grant(
     email: Email,
     amount_micros: Annotated[int, typer.Argument(help="1 credit is 1 000 000 micros.")],
     reference: Annotated[str, typer.Option(help="What the credit is for, such as a payment's number. Granting it again changes nothing.")],
+    note: NoteOption = None,
 ) -> None:
     """Give somebody credit, once per reference."""
     out = command_line(ctx)
 
-    async def work(container: AsyncContainer) -> Entry:
-        db, directory = await container.get(Database), await container.get(AccountDirectory)
-        wallet = await container.get(WalletService)
-
-        def grant_to(tx: Transaction) -> Entry:
-            return wallet.grant(tx, directory.get_by_email(tx, email).id, amount_micros, reference=reference)
-
-        return await db.write(grant_to)
+    async def work(container: AsyncContainer) -> Posted:
+        account_id, crediting = await _account_of(container, email), await container.get(Crediting)
+        return (await crediting.grant(account_id, amount_micros, reference=reference, note=Note(note) if note else None)).posted
 
     # others may subscribe to grants: all modules, so that what they do is recorded in the same transaction
+    out.print_record(asdict(out.run(work, everything=True)))
+
+
+@app.command()
+def refund(
+    ctx: typer.Context,
+    email: Email,
+    reference: Annotated[str, typer.Option(help="Why, such as a ticket's number. Refunding it again changes nothing.")],
+    turn: Annotated[UUID | None, typer.Option(help="The turn whose charge is given back.")] = None,
+    entry: Annotated[UUID | None, typer.Option(help="Or the entry of the charge in the ledger.")] = None,
+    amount_micros: Annotated[int | None, typer.Option(help="Without it all that is left of the charge.")] = None,
+    note: NoteOption = None,
+) -> None:
+    """Give back what somebody was charged, in whole or in part, once per reference."""
+    out = command_line(ctx)
+    if (turn is None) == (entry is None):
+        raise Invalid("Name the charge by --turn or by --entry.")
+
+    async def work(container: AsyncContainer) -> Posted:
+        account_id, crediting = await _account_of(container, email), await container.get(Crediting)
+        given = await crediting.refund(
+            account_id, turn_id=turn, entry_id=entry, amount_micros=amount_micros, reference=reference, note=Note(note) if note else None
+        )
+        return given.posted
+
     out.print_record(asdict(out.run(work, everything=True)))
 
 

@@ -28,4 +28,20 @@ class HoldClosed(Conflict):
 
 class ReferenceUsed(Conflict):
     code = "wallet.reference_used"
-    detail = "This reference was used for another account or amount. Each grant needs a reference of its own."
+    detail = "This reference was used for another account or amount. Each grant and each refund needs a reference of its own."
+
+
+class NoSuchCharge(NotFound):
+    code = "wallet.no_such_charge"
+    detail = "This wallet was charged nothing under that id."
+
+
+class RefundTooLarge(Conflict):
+    """Carries `charge_micros` and `left_micros`, what was not given back yet."""
+
+    code = "wallet.refund_too_large"
+
+    def __init__(self, *, charge_micros: int, left_micros: int) -> None:
+        super().__init__(
+            f"Of this charge of {charge_micros} micro-credits {left_micros} can still be refunded.", charge_micros=charge_micros, left_micros=left_micros
+        )

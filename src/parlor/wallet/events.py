@@ -26,3 +26,27 @@ class WalletGranted(Event):
     amount_micros: int
     balance_micros: int
     reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletRefunded(Event):
+    """All or a part of a charge was given back. `turn_id` is that of the charge, if it was one of a turn."""
+
+    name: ClassVar[str] = "wallet.refunded"
+    account_id: UUID
+    amount_micros: int
+    balance_micros: int
+    reference: str
+    charge_id: UUID
+    turn_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletLowBalance(Event):
+    """A charge has taken the posted balance below the threshold. Told once for each time that it gets there; what is held counts as not available."""
+
+    name: ClassVar[str] = "wallet.low_balance"
+    account_id: UUID
+    available_micros: int
+    balance_micros: int
+    threshold_micros: int

@@ -1,6 +1,7 @@
 """Double entry: every transaction moves credit between a user's wallet and platform accounts, and its legs add up to zero."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -10,6 +11,22 @@ from parlor.wallet import queries
 
 Kind = Literal["bonus", "grant", "charge", "refund", "voucher", "payment"]
 Platform = Literal["revenue", "bonus", "overrun", "payments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a user's ledger. `balance_micros` is the posted balance after it; `number` counts from 1 without gaps."""
+
+    id: UUID
+    kind: str
+    amount_micros: int
+    balance_micros: int
+    reference: str
+    turn_id: UUID | None
+    model: str | None
+    created_at: datetime
+    explanation: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +50,19 @@ Leg = UserLeg | PlatformLeg
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`hold_id`: of a charge; it becomes the transaction's own id, so that a hold is charged once and `verify` can put the two together."""
+    """`id` becomes the transaction's own. A charge has the id of its hold, so that a hold is charged once and `verify` can put the two together."""
 
     kind: Kind
     reference: str
     explanation: str
     turn_id: UUID | None = None
     model: str | None = None
-    hold_id: UUID | None = None
+    id: UUID | None = None
 
 
 def begin(tx: Transaction, reason: Reason) -> UUID | None:
     """The id of a new ledger transaction, None if that reference was used before."""
-    transaction_id = reason.hold_id or new_id()
+    transaction_id = reason.id or new_id()
     is_new = queries.add_transaction(
         tx,
         id=transaction_id,

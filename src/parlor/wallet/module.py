@@ -26,9 +26,9 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
-    from parlor.wallet.api import router
+    from parlor.wallet import api, credits_api
 
-    return (router,)
+    return (api.router, credits_api.router)
 
 
 def _health(db: "Database") -> "Sequence[Check]":

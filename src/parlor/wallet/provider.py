@@ -2,11 +2,13 @@
 
 from dishka import Provider, Scope
 
+from parlor.wallet.crediting import Crediting
+from parlor.wallet.refunds import Refunds
 from parlor.wallet.service import WalletService
 from parlor.wallet.user_data import WalletUserData
 
 
 def wallet_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(WalletService, WalletUserData)
+    provider.provide_all(Crediting, Refunds, WalletService, WalletUserData)
     return provider

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, String, bindparam, case, select, update
+from sqlalchemy import BigInteger, Integer, String, bindparam, case, func, select, update
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 from parlor.wallet.purpose import HoldFor
-from parlor.wallet.tables import HoldRow, LedgerEntry, LedgerTransaction, Wallet
+from parlor.wallet.tables import HoldRow, LedgerEntry, LedgerNote, LedgerTransaction, Wallet
 
 _POSTED = (Wallet.available_micros + Wallet.held_micros).label("posted_micros")
 
@@ -47,7 +47,7 @@ _take = statement(
         held_micros=Wallet.held_micros - _micros("amount"),
         entry_count=Wallet.entry_count + 1,
     )
-    .returning(_POSTED, Wallet.entry_count)
+    .returning(_POSTED, Wallet.available_micros, Wallet.entry_count)
 )
 
 _give = statement(
@@ -118,10 +118,14 @@ _ENTRY = (
     LedgerTransaction.turn_id,
     LedgerTransaction.model,
     LedgerTransaction.created_at,
-    LedgerTransaction.explanation,
+    func.coalesce(LedgerNote.note, LedgerTransaction.explanation).label("explanation"),
     LedgerEntry.number,
 )
-_joined = select(*_ENTRY).join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+_joined = (
+    select(*_ENTRY)
+    .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+    .outerjoin(LedgerNote, LedgerNote.transaction_id == LedgerEntry.transaction_id)
+)
 _entries = statement(
     _joined.where(LedgerEntry.account_id == bindparam("account"), LedgerEntry.number < _micros("before"))
     .order_by(LedgerEntry.number.desc())
@@ -157,7 +161,7 @@ def release(tx: Transaction, account_id: UUID, amount_micros: int) -> None:
 
 
 def take(tx: Transaction, account_id: UUID, *, held_micros: int, charge_micros: int) -> Any:
-    """End a hold with a charge; returns the posted balance and the number of the entry to come."""
+    """End a hold with a charge; returns what is posted and available then, and the number of the entry to come."""
     return tx.run(_take, account=account_id, amount=held_micros, charge=charge_micros).one()
 
 

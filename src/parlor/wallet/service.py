@@ -1,24 +1,23 @@
 """The rules of money: what may be held, what is charged, and that nothing is paid or given twice."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from parlor.core.db import Database, Transaction
-from parlor.core.errors import Invalid
 from parlor.core.events import Events
 from parlor.core.ids import new_id
 from parlor.wallet import ledger, queries
-from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold, ReferenceUsed
-from parlor.wallet.events import WalletCharged, WalletGranted
-from parlor.wallet.ledger import PlatformLeg, Reason, UserLeg
+from parlor.wallet.credits import Note, Posted, add_credit, check_amount, check_reference
+from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold
+from parlor.wallet.events import WalletCharged, WalletGranted, WalletLowBalance
+from parlor.wallet.ledger import Entry, PlatformLeg, Reason, UserLeg
 from parlor.wallet.price import MOST_MICROS
 from parlor.wallet.purpose import NOTHING_NAMED, HoldFor
 from parlor.wallet.settings import WalletSettings
 
 PAGE = 100
-LONGEST_REFERENCE = 255
 AFTER_THE_LAST = 2**62
 
 
@@ -50,22 +49,6 @@ class Settlement:
 
     charge_micros: int
     overrun_micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of a user's ledger. `balance_micros` is the posted balance after it; `number` counts from 1 without gaps."""
-
-    id: UUID
-    kind: str
-    amount_micros: int
-    balance_micros: int
-    reference: str
-    turn_id: UUID | None
-    model: str | None
-    created_at: datetime
-    explanation: str
-    number: int
 
 
 class WalletService:
@@ -164,20 +147,16 @@ class WalletService:
         """Give back all that is held. False if it was settled, voided or expired before, or never there."""
         return self._give_back(tx, _one_of(turn_id, hold_id), "voided")
 
-    def grant(self, tx: Transaction, account_id: UUID, amount_micros: int, *, reference: str, explanation: str = "Grant") -> Entry:
+    def grant(self, tx: Transaction, account_id: UUID, amount_micros: int, *, reference: str, explanation: str = "Grant", note: Note | None = None) -> Posted:
         """Add credit, once per `reference`: asking again with the same account and amount returns the first entry. Raises ReferenceUsed, Invalid."""
-        _check_grant(amount_micros, reference)
+        check_amount(amount_micros)
+        check_reference(reference)
         self.ensure(tx, account_id)
-        transaction_id = ledger.begin(tx, Reason("grant", reference, explanation))
-        if transaction_id is not None:
-            posted_micros, number = queries.give(tx, account_id, amount_micros)
-            ledger.add_legs(tx, transaction_id, UserLeg(account_id, amount_micros, posted_micros, number), PlatformLeg("payments", -amount_micros))
-            granted = WalletGranted(account_id=account_id, amount_micros=amount_micros, balance_micros=posted_micros, reference=reference)
+        posted = add_credit(tx, account_id, amount_micros, "payments", Reason("grant", reference, explanation), note)
+        if posted.is_new:
+            granted = WalletGranted(account_id=account_id, amount_micros=amount_micros, balance_micros=posted.balance_micros, reference=reference)
             self._events.record(tx, granted)
-        entry = queries.entry_by_reference(tx, account_id, "grant", reference)
-        if entry is None or entry.amount_micros != amount_micros:
-            raise ReferenceUsed
-        return Entry(*entry)
+        return posted
 
     def expire_holds(self, tx: Transaction) -> int:
         """Give back what was held for single calls whose process died; a page at a time. Returns how many."""
@@ -216,11 +195,21 @@ class WalletService:
             explanation += f"; {overrun_micros} micro-credits above the hold are not charged"
         legs: list[ledger.Leg] = [PlatformLeg("revenue", charge_micros + overrun_micros), PlatformLeg("overrun", -overrun_micros)]
         if charge_micros:
-            posted_micros, number = queries.take(tx, row.account_id, held_micros=row.amount_micros, charge_micros=charge_micros)
-            legs.insert(0, UserLeg(row.account_id, -charge_micros, posted_micros, number))
-            charged = WalletCharged(account_id=row.account_id, charge_micros=charge_micros, balance_micros=posted_micros, turn_id=row.turn_id, model=model)
-            self._events.record(tx, charged)
-        ledger.post(tx, Reason("charge", str(row.id), explanation, row.turn_id, model, hold_id=row.id), *legs)
+            taken = queries.take(tx, row.account_id, held_micros=row.amount_micros, charge_micros=charge_micros)
+            legs.insert(0, UserLeg(row.account_id, -charge_micros, taken.posted_micros, taken.entry_count))
+            self._tell(tx, row, taken, model)
+        ledger.post(tx, Reason("charge", str(row.id), explanation, row.turn_id, model, id=row.id), *legs)
+
+    def _tell(self, tx: Transaction, row: Any, taken: Any, model: str | None) -> None:
+        account_id, charge_micros, posted_micros = row.account_id, row.charge_micros, taken.posted_micros
+        charged = WalletCharged(account_id=account_id, charge_micros=charge_micros, balance_micros=posted_micros, turn_id=row.turn_id, model=model)
+        self._events.record(tx, charged)
+        threshold_micros = self._settings.low_balance_micros
+        if posted_micros < threshold_micros <= posted_micros + charge_micros:
+            low = WalletLowBalance(
+                account_id=account_id, available_micros=taken.available_micros, balance_micros=posted_micros, threshold_micros=threshold_micros
+            )
+            self._events.record(tx, low)
 
     def _give_back(self, tx: Transaction, hold_id: UUID, outcome: str) -> bool:
         row = queries.resolve(tx, hold_id, outcome)
@@ -255,10 +244,3 @@ def _check_amount(amount_micros: int) -> None:
 def _check_cost(cost_micros: int) -> None:
     if cost_micros < 0:
         raise ValueError(f"a cost of {cost_micros} micro-credits would give credit away")
-
-
-def _check_grant(amount_micros: int, reference: str) -> None:
-    if not 0 < amount_micros <= MOST_MICROS:
-        raise Invalid(f"A grant is between 1 and {MOST_MICROS} micro-credits.")
-    if not len(reference.strip()) >= 1 or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
-        raise Invalid(f"A reference is 1 to {LONGEST_REFERENCE} printable characters.")

@@ -13,6 +13,9 @@ class WalletSettings(BaseModel):
         default=Price(input_micros_per_mtok=1_000_000, output_micros_per_mtok=3_000_000), description="What a model without a price of its own costs."
     )
     hold_ttl_seconds: int = Field(default=900, ge=10, description="Credit that is held for a single call goes back after this long, if its process died.")
+    low_balance_micros: int = Field(
+        default=500_000, ge=0, le=MOST_MICROS, description="A charge that takes a balance below this records the event `wallet.low_balance`. 0: never."
+    )
     assume_accepted: bool = Field(
         default=False, description="When a server dies before a provider has answered, charge for the question as if it had been accepted."
     )

@@ -1,4 +1,4 @@
-"""Wallets, holds, the ledger, prices, vouchers and budgets."""
+"""Wallets, holds, the ledger with its refunds and notes, prices, vouchers and budgets."""
 
 from datetime import datetime
 from uuid import UUID
@@ -111,6 +111,7 @@ class LedgerEntry(Base):
             sqlite_where=text("account_id IS NOT NULL"),
             postgresql_where=text("account_id IS NOT NULL"),
         ),
+        Index("ix_ledger_entries_transaction_id", "transaction_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
@@ -120,6 +121,30 @@ class LedgerEntry(Base):
     platform: Mapped[str | None] = mapped_column(String(10))
     amount_micros: Mapped[int] = mapped_column(BigInteger)
     balance_micros: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Refund(Base):
+    """Which charge a transaction of kind `refund` gives back, and how much of it: all refunds of a charge together are at most the charge."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (CheckConstraint("amount_micros > 0", name="amount_above_zero"), Index("ix_refunds_charge_id", "charge_id"))
+
+    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
+    charge_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"))
+    amount_micros: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerNote(Base):
+    """What a person wrote about a transaction. Beside the ledger, because the ledger can never forget and a note about somebody must be erasable."""
+
+    __tablename__ = "ledger_notes"
+    __table_args__ = (Index("ix_ledger_notes_account_id", "account_id"),)
+
+    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("wallets.account_id"))
+    """Whose wallet it is about."""
+    made_by: Mapped[UUID | None] = mapped_column(Id)
+    note: Mapped[str] = mapped_column(String(500))
 
 
 class PriceVersion(Base):
@@ -162,6 +187,7 @@ class VoucherUse(Base):
     """That an account has used a voucher: the primary key makes it once."""
 
     __tablename__ = "voucher_uses"
+    __table_args__ = (UniqueConstraint("transaction_id"), Index("ix_voucher_uses_account_id", "account_id"))
 
     voucher_id: Mapped[UUID] = mapped_column(Id, ForeignKey("vouchers.id"), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("wallets.account_id"), primary_key=True)

@@ -8,7 +8,8 @@ import msgspec
 
 from parlor.core.db import Database
 from parlor.wallet import queries
-from parlor.wallet.service import AFTER_THE_LAST, Balance, Entry
+from parlor.wallet.ledger import Entry
+from parlor.wallet.service import AFTER_THE_LAST, Balance
 
 PAGE = 500
 

@@ -129,7 +129,32 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["transaction_id"], ["ledger_transactions.id"], name=op.f("fk_voucher_uses_transaction_id")),
         sa.ForeignKeyConstraint(["voucher_id"], ["vouchers.id"], name=op.f("fk_voucher_uses_voucher_id")),
         sa.PrimaryKeyConstraint("voucher_id", "account_id", name=op.f("pk_voucher_uses")),
+        sa.UniqueConstraint("transaction_id", name=op.f("uq_voucher_uses_transaction_id")),
     )
+    op.create_index("ix_voucher_uses_account_id", "voucher_uses", ["account_id"], unique=False)
+    op.create_table(
+        "refunds",
+        sa.Column("transaction_id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("charge_id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("amount_micros", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_micros > 0", name=op.f("ck_refunds_amount_above_zero")),
+        sa.ForeignKeyConstraint(["charge_id"], ["ledger_transactions.id"], name=op.f("fk_refunds_charge_id")),
+        sa.ForeignKeyConstraint(["transaction_id"], ["ledger_transactions.id"], name=op.f("fk_refunds_transaction_id")),
+        sa.PrimaryKeyConstraint("transaction_id", name=op.f("pk_refunds")),
+    )
+    op.create_index("ix_refunds_charge_id", "refunds", ["charge_id"], unique=False)
+    op.create_table(
+        "ledger_notes",
+        sa.Column("transaction_id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("account_id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("made_by", parlor.core.db.types.Id(), nullable=True),
+        sa.Column("note", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["wallets.account_id"], name=op.f("fk_ledger_notes_account_id")),
+        sa.ForeignKeyConstraint(["transaction_id"], ["ledger_transactions.id"], name=op.f("fk_ledger_notes_transaction_id")),
+        sa.PrimaryKeyConstraint("transaction_id", name=op.f("pk_ledger_notes")),
+    )
+    op.create_index("ix_ledger_notes_account_id", "ledger_notes", ["account_id"], unique=False)
+    op.create_index("ix_ledger_entries_transaction_id", "ledger_entries", ["transaction_id"], unique=False)
     op.add_column("accounts", sa.Column("groups", parlor.core.db.types.Json(), nullable=False, server_default="[]"))
     op.add_column("holds", sa.Column("model", sa.String(length=300), nullable=True))
     op.add_column("holds", sa.Column("agent", sa.String(length=200), nullable=True))
