@@ -8,7 +8,7 @@ from dishka import AsyncContainer
 
 from parlor.accounts import ALL_SCOPES, Administration, Authenticator, AuthSettings, Caller, Identity, SignIns
 from parlor.accounts.authenticator import AccessTokenKind
-from parlor.accounts.errors import AccountSuspended, AdministratorsOnly, InvalidToken, ScopeMissing, SignInEnded, TokenExpired
+from parlor.accounts.errors import AccountSuspended, AdministratorsOnly, InvalidToken, KeyNotAllowed, ScopeMissing, SignInEnded, TokenExpired
 from parlor.accounts.tokens import LEEWAY_SECONDS, AccessTokens
 from parlor.core.clock import Clock
 from parlor.core.crypto import SecretKey
@@ -155,14 +155,22 @@ async def test_memory_is_bounded(db: Database, clock: ManualClock, register: Reg
 def test_a_caller_says_what_it_may_do() -> None:
     someone = UUID(int=1)
     root = Caller(someone, "admin", ALL_SCOPES, "access_token")
-    key = Caller(someone, "admin", frozenset({"chat"}), "api_key")
+    key = Caller(someone, "admin", frozenset({"chat"}), "api_key", api_key_id=UUID(int=2))
+    demoted = Caller(someone, "user", frozenset({"admin"}), "api_key", api_key_id=UUID(int=3))
     root.require_admin()
-    root.require("wallet")
+    for scopes in (("wallet",), ("read", "chat"), ()):
+        root.require(*scopes)
     key.require("chat")
-    with pytest.raises(AdministratorsOnly):
+    key.require("read", "chat")
+    with pytest.raises(ScopeMissing) as refused:
         key.require_admin()
+    assert refused.value.facts == {"scope": "admin"}
+    with pytest.raises(AdministratorsOnly):
+        demoted.require_admin()
     with pytest.raises(ScopeMissing):
-        key.require("wallet")
+        key.require("wallet", "read")
+    with pytest.raises(KeyNotAllowed):
+        key.require()
 
 
 def test_the_key_is_never_shown() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from parlor.accounts import Scope
 from parlor.core.ids import new_id
 from parlor.main import ALIASES, API
 from tests.security.site import Principal, Scene, Site
@@ -35,6 +36,8 @@ class Declared:
     """What an administrator does with it is seen by the owner of the scene."""
     ends_sign_ins: bool = False
     """It takes the caller's tokens away, so it needs callers of its own."""
+    scopes: tuple[Scope, ...] = ()
+    """Each of them opens it to an API key. Without any it is closed to them."""
 
 
 def public(status: int, **more: Any) -> Declared:
@@ -52,7 +55,8 @@ def of_owner(status: int, code: str, **more: Any) -> Declared:
 
 
 def for_administrators(status: int, **more: Any) -> Declared:
-    return Declared({**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (status, "")}, **more)
+    outcomes = {**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (status, "")}
+    return Declared(outcomes, scopes=("admin",), **more)
 
 
 def _sends(**body: Any) -> MakeBody:
@@ -88,6 +92,11 @@ async def _new_refund(site: Site, scene: Scene) -> Any:
 
 
 _SESSION, _TURN = "chat.no_such_session", "chat.no_such_turn"
+_READ: tuple[Scope, ...] = ("read",)
+_CHAT: tuple[Scope, ...] = ("chat",)
+_CHAT_READ: tuple[Scope, ...] = ("chat", "read")
+_WALLET: tuple[Scope, ...] = ("wallet",)
+_WALLET_READ: tuple[Scope, ...] = ("wallet", "read")
 
 DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/auth/register": public(201, body=_new_account),
@@ -98,33 +107,33 @@ DECLARED: Mapping[str, Declared] = {
         dict.fromkeys(_EVERYBODY, (403, "auth.invalid_setup_token")), body=_sends(token="x" * 43, email="second@example.com", password=PASSWORD)
     ),
     "POST /api/v1/auth/password": own(200, body=_sends(current_password=PASSWORD, new_password="another quiet river"), ends_sign_ins=True),
-    "GET /api/v1/auth/me": own(200),
+    "GET /api/v1/auth/me": own(200, scopes=_READ),
     "PATCH /api/v1/auth/me": own(200, body=_sends(display_name="Somebody")),
     "GET /api/v1/users": for_administrators(200),
     "POST /api/v1/users": for_administrators(201, body=_new_account),
     "GET /api/v1/users/{user_id}": for_administrators(200),
     "PATCH /api/v1/users/{user_id}": for_administrators(200, body=_sends(display_name="Somebody else")),
     "GET /api/v1/admin/modules": for_administrators(200),
-    "GET /api/v1/wallet": own(200),
-    "POST /api/v1/wallet": own(200),
-    "GET /api/v1/wallet/entries": own(200),
+    "GET /api/v1/wallet": own(200, scopes=_WALLET_READ),
+    "POST /api/v1/wallet": own(200, scopes=_WALLET),
+    "GET /api/v1/wallet/entries": own(200, scopes=_WALLET_READ),
     "POST /api/v1/users/{user_id}/grants": for_administrators(201, body=_new_grant, changes_owner=True),
     "POST /api/v1/users/{user_id}/refunds": for_administrators(201, body=_new_refund, changes_owner=True),
-    "GET /api/v1/models": own(200),
-    "GET /api/v1/search": own(200, query="?q=weather"),
-    "POST /api/v1/sessions": own(201, body=_sends(title="Mine")),
-    "GET /api/v1/sessions": own(200),
-    "GET /api/v1/sessions/{session_id}": of_owner(200, _SESSION),
-    "PATCH /api/v1/sessions/{session_id}": of_owner(200, _SESSION, body=_sends(title="Taken over")),
-    "PUT /api/v1/sessions/{session_id}/notes": of_owner(200, _SESSION, body=_sends(notes="I was here")),
-    "DELETE /api/v1/sessions/{session_id}": of_owner(204, _SESSION),
-    "POST /api/v1/sessions/{session_id}/fork": of_owner(201, _SESSION, body=_answer),
-    "GET /api/v1/sessions/{session_id}/messages": of_owner(200, _SESSION),
-    "POST /api/v1/sessions/{session_id}/messages": of_owner(202, _SESSION, body=_sends(content="Tell me more.")),
-    "POST /api/v1/sessions/{session_id}/regenerate": of_owner(202, _SESSION, body=_answer),
-    "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN),
-    "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN),
-    "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN),
+    "GET /api/v1/models": own(200, scopes=_CHAT_READ),
+    "GET /api/v1/search": own(200, query="?q=weather", scopes=_CHAT_READ),
+    "POST /api/v1/sessions": own(201, body=_sends(title="Mine"), scopes=_CHAT),
+    "GET /api/v1/sessions": own(200, scopes=_CHAT_READ),
+    "GET /api/v1/sessions/{session_id}": of_owner(200, _SESSION, scopes=_CHAT_READ),
+    "PATCH /api/v1/sessions/{session_id}": of_owner(200, _SESSION, body=_sends(title="Taken over"), scopes=_CHAT),
+    "PUT /api/v1/sessions/{session_id}/notes": of_owner(200, _SESSION, body=_sends(notes="I was here"), scopes=_CHAT),
+    "DELETE /api/v1/sessions/{session_id}": of_owner(204, _SESSION, scopes=_CHAT),
+    "POST /api/v1/sessions/{session_id}/fork": of_owner(201, _SESSION, body=_answer, scopes=_CHAT),
+    "GET /api/v1/sessions/{session_id}/messages": of_owner(200, _SESSION, scopes=_CHAT_READ),
+    "POST /api/v1/sessions/{session_id}/messages": of_owner(202, _SESSION, body=_sends(content="Tell me more."), scopes=_CHAT),
+    "POST /api/v1/sessions/{session_id}/regenerate": of_owner(202, _SESSION, body=_answer, scopes=_CHAT),
+    "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN, scopes=_CHAT_READ),
+    "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN, scopes=_CHAT_READ),
+    "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN, scopes=_CHAT),
     "GET /api/v1/health/detailed": public(200),
     "GET /api/v1/health/{component}": public(200, parameters={"component": "database"}),
     **{f"{method} /health{path}": public(200) for path in ("", "/live", "/ready") for method in ("GET", "HEAD")},

@@ -8,11 +8,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from parlor.accounts import AdminDep, CallerDep, ChatDep, ReadDep, WalletDep
 from parlor.config import load_settings
+from parlor.core.web.routing import scopes_of
 from parlor.main import create_app
 from parlor.module import discover
 from tests.security.outcomes import DECLARED, Declared, aliases_of, canonical
 from tests.security.site import Principal, Scene, Site
+
+NAMING_THE_CALLER = {get_args(each)[1].dependency for each in (CallerDep, ReadDep, ChatDep, WalletDep, AdminDep)}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,17 @@ def test_what_is_declared_public_is_public_in_the_matrix(app: FastAPI) -> None:
         is_public = (route.openapi_extra or {}).get("x-access") == "public"
         for method in route.methods:
             assert is_public == (DECLARED[canonical(f"{method} {route.path}")].outcomes["anonymous"][0] != 401), route.path
+
+
+def test_every_route_declares_which_scopes_open_it_to_api_keys(app: FastAPI) -> None:
+    """One that names no caller would be open to everybody; one whose scopes are not those of the matrix was opened by accident."""
+    for route in app.routes:
+        assert isinstance(route, APIRoute)
+        is_public = (route.openapi_extra or {}).get("x-access") == "public"
+        callers = [each for each in route.dependant.dependencies if each.call in NAMING_THE_CALLER]
+        assert len(callers) == (0 if is_public else 1), f"{route.path}: say CallerDep, ReadDep, ChatDep, WalletDep or AdminDep"
+        for method in route.methods:
+            assert scopes_of(route) == DECLARED[canonical(f"{method} {route.path}")].scopes, route.path
 
 
 async def call(site: Site, route: str, declared: Declared, scene: Scene, token: str) -> httpx2.Response:

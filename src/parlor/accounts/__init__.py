@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.accounts.access import AdminDep, CallerDep, bearer_of
+    from parlor.accounts.access import AdminDep, CallerDep, ChatDep, ChatReadDep, ReadDep, WalletDep, WalletReadDep, bearer_of
     from parlor.accounts.account import Account, Role, Status
     from parlor.accounts.administration import Administration
     from parlor.accounts.authenticator import Authenticator, CredentialKind, Identity
@@ -33,15 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "Application",
-    "AuthSettings", "Authenticator", "Caller", "CallerDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "Passwords",
-    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
-    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "bearer_of",
+    "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials",
+    "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status",
+    "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep",
+    "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
-        "access": "AdminDep CallerDep bearer_of",
+        "access": "AdminDep CallerDep ChatDep ChatReadDep ReadDep WalletDep WalletReadDep bearer_of",
         "account": "Account Role Status",
         "administration": "Administration",
         "authenticator": "Authenticator CredentialKind Identity",

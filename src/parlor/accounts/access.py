@@ -1,10 +1,15 @@
-"""Who is asking, as a parameter of a route: `caller: CallerDep`, or `caller: AdminDep` for administrators."""
+"""Who is asking, as a parameter of a route, and with it what an API key needs to be let in.
+
+`read` opens what only shows one's own things, `chat` all of sessions, messages and turns, `wallet` all of the wallet, `admin` what administrators do. Where
+two are named either is enough: `caller: ChatReadDep`. A route that names none, `caller: CallerDep`, is closed to API keys. OpenAPI says it of each route.
+"""
 
 from typing import Annotated, cast
 
 import structlog
 from dishka import AsyncContainer
-from fastapi import Depends
+from fastapi import Security
+from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from parlor.accounts.authenticator import Authenticator
@@ -26,7 +31,19 @@ def bearer_of(request: Request) -> str | None:
     return credential.strip()
 
 
-async def _caller(request: Request) -> Caller:
+async def _caller(request: Request, needed: SecurityScopes) -> Caller:
+    caller = await _resolve(request)
+    caller.require(*needed.scopes)
+    return caller
+
+
+async def _admin(request: Request) -> Caller:
+    caller = await _resolve(request)
+    caller.require_admin()
+    return caller
+
+
+async def _resolve(request: Request) -> Caller:
     container = cast("AsyncContainer", request.app.state.dishka_container)
     authenticator = await container.get(Authenticator)
     caller = await authenticator.resolve(bearer_of(request))
@@ -34,11 +51,11 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
-async def _admin(request: Request) -> Caller:
-    caller = await _caller(request)
-    caller.require_admin()
-    return caller
-
-
-CallerDep = Annotated[Caller, Depends(_caller)]
-AdminDep = Annotated[Caller, Depends(_admin)]
+CallerDep = Annotated[Caller, Security(_caller)]
+"""A person who signed in. API keys are refused: what opens a route to them is said by one of the others."""
+ReadDep = Annotated[Caller, Security(_caller, scopes=["read"])]
+ChatDep = Annotated[Caller, Security(_caller, scopes=["chat"])]
+ChatReadDep = Annotated[Caller, Security(_caller, scopes=["chat", "read"])]
+WalletDep = Annotated[Caller, Security(_caller, scopes=["wallet"])]
+WalletReadDep = Annotated[Caller, Security(_caller, scopes=["wallet", "read"])]
+AdminDep = Annotated[Caller, Security(_admin, scopes=["admin"])]

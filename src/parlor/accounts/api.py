@@ -3,7 +3,7 @@
 from dishka.integrations.fastapi import FromDishka
 from fastapi import APIRouter
 
-from parlor.accounts.access import CallerDep
+from parlor.accounts.access import CallerDep, ReadDep
 from parlor.accounts.errors import (
     AccountSuspended,
     EmailTaken,
@@ -63,7 +63,7 @@ def auth_router() -> APIRouter:
         return SessionRead.of(await sign_ins.change_password(caller.account_id, current, new))
 
     @router.get("/me")
-    async def read_me(caller: CallerDep, profiles: FromDishka[Profiles]) -> UserRead:
+    async def read_me(caller: ReadDep, profiles: FromDishka[Profiles]) -> UserRead:
         return UserRead.of(await profiles.read(caller.account_id))
 
     @router.patch("/me", responses=documents(UsernameTaken, InvalidUsername))

@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from parlor.accounts.account import Role
-from parlor.accounts.errors import AdministratorsOnly, ScopeMissing
+from parlor.accounts.errors import AdministratorsOnly, KeyNotAllowed, ScopeMissing
 
 Scope = Literal["chat", "read", "wallet", "admin"]
 ALL_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "wallet", "admin"})
@@ -31,11 +31,15 @@ class Caller:
         return self.role == "admin" and "admin" in self.scopes
 
     def require_admin(self) -> None:
-        """Raises `AdministratorsOnly`."""
-        if not self.is_admin:
+        """Raises `AdministratorsOnly`, and `ScopeMissing` for a key of an administrator that was not made for this."""
+        if self.role != "admin":
             raise AdministratorsOnly
+        self.require("admin")
 
-    def require(self, scope: Scope) -> None:
-        """Raises `ScopeMissing`, which a person's own sign-in never meets."""
-        if scope not in self.scopes:
-            raise ScopeMissing(scope=scope)
+    def require(self, *scopes: str) -> None:
+        """Any one of them is enough; without any, no API key is. Raises `ScopeMissing` and `KeyNotAllowed`, which a person's own sign-in never meets."""
+        if not scopes:
+            if self.api_key_id is not None:
+                raise KeyNotAllowed
+        elif self.scopes.isdisjoint(scopes):
+            raise ScopeMissing(f"This API key lacks the scope {' or '.join(scopes)}: use one that has it.", scope=scopes[0])

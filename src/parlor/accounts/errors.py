@@ -47,6 +47,13 @@ class ScopeMissing(Forbidden):
     detail = "This credential may not do this."
 
 
+class KeyNotAllowed(Forbidden):
+    """What only people do themselves: make and revoke keys, change passwords, end sign-ins, erase an account."""
+
+    code = "auth.key_not_allowed"
+    detail = "No API key may do this: sign in instead."
+
+
 class EmailTaken(Conflict):
     code = "auth.email_taken"
     detail = "An account has this email address already: sign in instead."

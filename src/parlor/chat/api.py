@@ -7,7 +7,7 @@ from uuid import UUID
 from dishka.integrations.fastapi import FromDishka
 from fastapi import Query, Response
 
-from parlor.accounts import CallerDep
+from parlor.accounts import ChatDep, ChatReadDep
 from parlor.agents import UnknownAgent
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.schemas import (
@@ -32,14 +32,14 @@ _MAY_BE_NULL = ("agent", "model")
 
 
 @router.post("/sessions", status_code=201, responses=documents(UnknownAgent, UnknownModel))
-async def create_session(body: SessionCreate, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
+async def create_session(body: SessionCreate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
     row = await sessions.create(caller.account_id, title=body.title, category=body.category, agent=body.agent, model=body.model, metadata=body.metadata or {})
     return SessionRead.of(row)
 
 
 @router.get("/sessions")
 async def list_sessions(
-    caller: CallerDep,
+    caller: ChatReadDep,
     page: PageDep,
     sessions: FromDishka[Sessions],
     category: Annotated[str | None, Query(max_length=100)] = None,
@@ -55,12 +55,12 @@ async def list_sessions(
 
 
 @router.get("/sessions/{session_id}", responses=documents(NoSuchSession))
-async def read_session(session_id: UUID, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
+async def read_session(session_id: UUID, caller: ChatReadDep, sessions: FromDishka[Sessions]) -> SessionRead:
     return SessionRead.of(*await sessions.get(session_id, caller.account_id))
 
 
 @router.patch("/sessions/{session_id}", responses=documents(NoSuchSession, UnknownAgent, UnknownModel))
-async def update_session(session_id: UUID, body: SessionUpdate, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
+async def update_session(session_id: UUID, body: SessionUpdate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
     sent = body.model_dump(exclude_unset=True)
     changes = {_COLUMNS.get(name, name): value for name, value in sent.items() if value is not None or name in _MAY_BE_NULL}
     await sessions.change(session_id, caller.account_id, changes)
@@ -68,20 +68,20 @@ async def update_session(session_id: UUID, body: SessionUpdate, caller: CallerDe
 
 
 @router.put("/sessions/{session_id}/notes", responses=documents(NoSuchSession))
-async def write_notes(session_id: UUID, body: NotesUpdate, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
+async def write_notes(session_id: UUID, body: NotesUpdate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
     await sessions.change(session_id, caller.account_id, {"notes": body.notes})
     return SessionRead.of(*await sessions.get(session_id, caller.account_id))
 
 
 @router.delete("/sessions/{session_id}", status_code=204, responses=documents(NoSuchSession, TurnInProgress))
-async def delete_session(session_id: UUID, caller: CallerDep, sessions: FromDishka[Sessions]) -> Response:
+async def delete_session(session_id: UUID, caller: ChatDep, sessions: FromDishka[Sessions]) -> Response:
     """A turn that runs in it is stopped and billed."""
     await sessions.delete(session_id, caller.account_id)
     return Response(status_code=204)
 
 
 @router.post("/sessions/{session_id}/fork", status_code=201, responses=documents(NoSuchSession, NoSuchMessage))
-async def fork_session(session_id: UUID, body: ForkCreate, caller: CallerDep, sessions: FromDishka[Sessions]) -> SessionRead:
+async def fork_session(session_id: UUID, body: ForkCreate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
     """A new session that begins with the path to a message."""
     return SessionRead.of(await sessions.fork(session_id, caller.account_id, body.message_id, body.title))
 
@@ -89,7 +89,7 @@ async def fork_session(session_id: UUID, body: ForkCreate, caller: CallerDep, se
 @router.get("/sessions/{session_id}/messages", responses=documents(NoSuchSession, NoSuchMessage))
 async def list_messages(
     session_id: UUID,
-    caller: CallerDep,
+    caller: ChatReadDep,
     page: PageDep,
     sessions: FromDishka[Sessions],
     branch: Annotated[UUID | None, Query(description="The last message of the branch to show; without it the newest.")] = None,
@@ -103,7 +103,7 @@ async def list_messages(
 
 @router.get("/search")
 async def search_messages(
-    caller: CallerDep, page: PageDep, search: FromDishka[MessageSearch], q: Annotated[str, Query(min_length=1, max_length=500)]
+    caller: ChatReadDep, page: PageDep, search: FromDishka[MessageSearch], q: Annotated[str, Query(min_length=1, max_length=500)]
 ) -> Page[FoundMessage]:
     """One's own messages that have all the words, newest first."""
     scope = f"search:{caller.account_id}:{q}"

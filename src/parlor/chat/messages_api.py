@@ -6,7 +6,7 @@ from uuid import UUID
 from dishka.integrations.fastapi import FromDishka
 from fastapi import Header, Query, Request, Response
 
-from parlor.accounts import Caller, CallerDep
+from parlor.accounts import Caller, ChatDep
 from parlor.agents import UnknownAgent
 from parlor.chat.answering import Answering
 from parlor.chat.errors import EmptyMessage, MessageTooLong, NoSuchMessage, NoSuchSession
@@ -39,7 +39,7 @@ async def send_message(
     session_id: UUID,
     body: MessageCreate,
     request: Request,
-    caller: CallerDep,
+    caller: ChatDep,
     answering: FromDishka[Answering],
     settings: FromDishka[ChatSettings],
     idempotency_key: IdempotencyKey = None,
@@ -55,7 +55,7 @@ async def regenerate_answer(
     session_id: UUID,
     body: RegenerateCreate,
     request: Request,
-    caller: CallerDep,
+    caller: ChatDep,
     answering: FromDishka[Answering],
     idempotency_key: IdempotencyKey = None,
     wait: Wait = False,

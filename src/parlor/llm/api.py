@@ -3,7 +3,7 @@
 from dishka.integrations.fastapi import DishkaRoute, FromDishka
 from fastapi import APIRouter
 
-from parlor.accounts import CallerDep
+from parlor.accounts import ChatReadDep
 from parlor.core.errors import Unauthenticated
 from parlor.core.web.problems import documents
 from parlor.llm.registry import ModelInfo, ModelRegistry
@@ -13,7 +13,7 @@ router = APIRouter(route_class=DishkaRoute, tags=["models"])
 
 
 @router.get("/models", responses=documents(Unauthenticated))
-async def list_models(caller: CallerDep, models: FromDishka[ModelRegistry]) -> ModelPage:
+async def list_models(caller: ChatReadDep, models: FromDishka[ModelRegistry]) -> ModelPage:
     """Every model that a session, a message or an agent can name, the default one marked."""
     return ModelPage(items=[_read(model) for model in await models.list()])
 

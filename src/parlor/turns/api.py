@@ -7,7 +7,7 @@ from dishka.integrations.fastapi import FromDishka
 from fastapi import Header, Query
 from starlette.responses import Response
 
-from parlor.accounts import CallerDep
+from parlor.accounts import ChatDep, ChatReadDep
 from parlor.core.errors import NotAcceptable
 from parlor.core.web import EventStream, Router, documents, refuse_unless_accepted
 from parlor.turns.errors import NoSuchTurn
@@ -21,14 +21,14 @@ MOST_DIGITS = 18
 
 
 @router.get("/turns/{turn_id}", responses=documents(NoSuchTurn))
-async def read_turn(turn_id: UUID, caller: CallerDep, turns: FromDishka[TurnReader]) -> TurnRead:
+async def read_turn(turn_id: UUID, caller: ChatReadDep, turns: FromDishka[TurnReader]) -> TurnRead:
     return TurnRead.of(await turns.get(turn_id, caller.account_id))
 
 
 @router.get("/turns/{turn_id}/events", response_class=EventStream, responses=documents(NoSuchTurn, BadCursor, NotAcceptable))
 async def follow_turn(
     turn_id: UUID,
-    caller: CallerDep,
+    caller: ChatReadDep,
     turns: FromDishka[TurnReader],
     last_event_id: Annotated[str | None, Header()] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -40,7 +40,7 @@ async def follow_turn(
 
 
 @router.post("/turns/{turn_id}/stop", responses=documents(NoSuchTurn))
-async def stop_turn(turn_id: UUID, caller: CallerDep, turns: FromDishka[TurnReader]) -> TurnRead:
+async def stop_turn(turn_id: UUID, caller: ChatDep, turns: FromDishka[TurnReader]) -> TurnRead:
     """Stops the answer and keeps what was said. Stopping twice, or a turn that is over, changes nothing."""
     await turns.stop(turn_id, caller.account_id)
     return TurnRead.of(await turns.get(turn_id, caller.account_id))

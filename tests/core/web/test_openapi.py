@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from fastapi import Security
 
 import parlor.core.web as web
 from parlor.core.web.docs import STATIC, docs_router
@@ -35,7 +36,21 @@ def test_declared_refusals_name_their_codes() -> None:
 def test_operations_say_whether_one_must_be_signed_in() -> None:
     document = openapi(make_site(ServerSettings()), "A site")
     assert "security" not in document["paths"]["/api/v1/things/{thing_id}"]["get"]
-    assert document["paths"]["/api/v1/things/{thing_id}"]["delete"]["security"] == [{"bearer": []}]
+    assert document["paths"]["/api/v1/things/{thing_id}"]["delete"]["security"] == [{"bearer": []}, {"cookie": []}]
+
+
+def test_operations_say_which_scope_lets_an_api_key_in() -> None:
+    app = make_site(ServerSettings())
+
+    @app.get("/mine", dependencies=[Security(lambda: None, scopes=["chat", "read"])])
+    async def read_mine() -> str:
+        """What is mine."""
+        return "mine"
+
+    operation = openapi(app, "A site")["paths"]["/mine"]["get"]
+    assert operation["security"] == [{"bearer": []}, {"cookie": []}, {"key": ["chat"]}, {"key": ["read"]}]
+    assert operation["description"] == "What is mine.\n\nAPI keys need the scope `chat` or `read`."
+    assert "`auth.scope_missing`" in operation["responses"]["403"]["description"]
 
 
 def test_aliases_are_left_out() -> None:

@@ -1,13 +1,26 @@
 """The OpenAPI document: every operation declares problem+json for its errors, and says who may call it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from parlor.core.web.problems import Problem, described
+from parlor.core.web.routing import scopes_of
 
 _REF = "#/components/schemas/{model}"
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An access token."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "parlor_access",
+        "description": "Set by `?cookie=true`, over https as `__Host-parlor_access`. What changes something then needs an `Origin` of ours.",
+    },
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key (pk_...) with one of the scopes named, here or in the header X-API-Key."},
+}
 _METHODS = frozenset({"get", "put", "post", "delete", "patch", "options", "head", "trace"})
 
 
@@ -19,15 +32,16 @@ def openapi(app: FastAPI, description: str) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=_REF)
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
-    for path in document["paths"].values():
-        for method, operation in path.items():
+    scopes = {(route.path_format, method.lower()): scopes_of(route) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
             if method in _METHODS:
-                _declare(operation)
-    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or an API key (pk_...)."}}
+                _declare(operation, scopes.get((path, method), ()))
+    document["components"]["securitySchemes"] = _SCHEMES
     return document
 
 
-def _declare(operation: dict[str, Any]) -> None:
+def _declare(operation: dict[str, Any], scopes: Sequence[str]) -> None:
     responses: dict[str, Any] = operation["responses"]
     for each in responses.values():
         # FastAPI calls every reply that is no JSON a string; for events a schema would be that of each event.
@@ -40,5 +54,18 @@ def _declare(operation: dict[str, Any]) -> None:
         responses["422"] = described(text if text and text != "Validation Error" else "Invalid: `errors` names the fields")
     responses.setdefault("default", described("Any other refusal"))
     if operation.get("x-access") != "public":
-        operation.setdefault("security", [{"bearer": []}])
+        operation["security"] = [{"bearer": []}, {"cookie": []}, *({"key": [scope]} for scope in scopes)]
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), _who_may(scopes)]))
         responses.setdefault("401", described("Not signed in: `auth.unauthenticated`"))
+        refusals = ["auth.scope_missing" if scopes else "auth.key_not_allowed", "auth.cross_origin", "auth.suspended"]
+        _add_codes(responses, "403", "Not allowed", refusals)
+
+
+def _who_may(scopes: Sequence[str]) -> str:
+    return f"API keys need the scope {' or '.join(f'`{each}`' for each in scopes)}." if scopes else "Closed to API keys."
+
+
+def _add_codes(responses: dict[str, Any], status: str, title: str, codes: Sequence[str]) -> None:
+    """To those that the route itself declares."""
+    said = responses.get(status, {}).get("description", "").removeprefix(f"{title}: ")
+    responses[status] = described(f"{title}: " + ", ".join([*filter(None, [said]), *(f"`{code}`" for code in codes if code not in said)]))

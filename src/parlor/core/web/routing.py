@@ -26,6 +26,11 @@ PUBLIC = {"x-access": "public"}
 _FIXED_SEGMENTS = 3
 
 
+def scopes_of(route: APIRoute) -> tuple[str, ...]:
+    """What its dependencies declare with `Security(..., scopes=[...])`: any one of them opens the route to an API key, and without any it is closed to them."""
+    return tuple(scope for each in route.dependant.dependencies for scope in each.own_oauth_scopes or ())
+
+
 class _StrictRequest(Request):
     """Its JSON is what was parsed already."""
 
