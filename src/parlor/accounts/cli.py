@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from parlor.accounts.mail.cli import test_mail
 from parlor.command import command_line
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def setup_link(
         out.print_json({"link": link})
     else:
         typer.echo(link)
+
+
+app.command("test-mail")(test_mail)
 
 
 def _password_from_stdin() -> str:

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from parlor.accounts.jobs import Pruning
+    from parlor.accounts.mail.ports import Mailer
+    from parlor.accounts.settings import AuthSettings
     from parlor.accounts.user_data import AccountsUserData
     from parlor.core.db import Database
     from parlor.core.health import Check
     from parlor.core.invariants import Invariant
     from parlor.core.jobs import Job
+    from parlor.core.settings import RootSettings
     from parlor.core.userdata import UserData
 
 
@@ -32,10 +35,11 @@ def _routes() -> "Sequence[APIRouter]":
     return [auth_router(), users_router(), setup_router()]
 
 
-def _health(db: "Database") -> "Sequence[Check]":
-    from parlor.accounts.checks import checks
+def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings") -> "Sequence[Check]":
+    from parlor.accounts import checks
+    from parlor.accounts.mail import checks as mail_checks
 
-    return checks(db)
+    return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root)]
 
 
 def _jobs(pruning: "Pruning") -> "Sequence[Job]":

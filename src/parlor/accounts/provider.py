@@ -8,6 +8,8 @@ from parlor.accounts.administration import Administration
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
 from parlor.accounts.directory import AccountDirectory
 from parlor.accounts.jobs import Pruning
+from parlor.accounts.mail.opening import open_mailer
+from parlor.accounts.mail.ports import Mailer
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.profiles import Profiles
 from parlor.accounts.refresh_tokens import RefreshTokens
@@ -41,6 +43,10 @@ class AccountsProvider(Provider):
         passwords = Passwords(settings)
         yield passwords
         passwords.close()
+
+    @provide
+    def mailer(self, settings: AuthSettings, root: RootSettings, clock: Clock) -> Iterator[Mailer]:
+        yield from open_mailer(settings.mail, root, clock)
 
     @provide
     def authenticator(self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens) -> Authenticator:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from parlor.accounts.mail.settings import MailSettings
 from parlor.core.crypto import secret_refusal
 from parlor.core.settings import RootSettings
 
@@ -34,9 +35,14 @@ class AuthSettings(BaseModel):
     argon2_memory_kib: int = Field(default=19_456, ge=8, le=1_048_576, description="Memory that one password hash takes (argon2id).")
     argon2_time_cost: int = Field(default=2, ge=1, le=100, description="Passes over that memory.")
     argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Lanes of one hash.")
+    mail: MailSettings = Field(default_factory=MailSettings)
 
     def refusals(self, root: RootSettings) -> Iterable[str]:
         if refusal := secret_refusal(self.secret_key, root):
             yield refusal
         if self.argon2_memory_kib < 8 * self.argon2_parallelism:
             yield "PARLOR_AUTH__ARGON2_MEMORY_KIB must be at least 8 times PARLOR_AUTH__ARGON2_PARALLELISM."
+        yield from self.mail.refusals(root)
+
+    def warnings(self, root: RootSettings) -> Iterable[str]:
+        yield from self.mail.warnings(root)

@@ -70,7 +70,8 @@ def tree_of(modules: Iterable[Module]) -> Group:
 
 
 def group_of(kind: type[BaseModel]) -> Group:
-    return Group({name: _node_of(field.annotation, field, name) for name, field in kind.model_fields.items()})
+    """A field's alias is its name here: `from` cannot be the name of an attribute."""
+    return Group({field.alias or name: _node_of(field.annotation, field, name) for name, field in kind.model_fields.items()})
 
 
 def _node_of(annotation: Any, field: FieldInfo | None, name: str) -> Node:

@@ -133,6 +133,8 @@ def _step(value: Any, part: str) -> Any:
         value = cast(Any, value).root
     if isinstance(value, Mapping):
         return cast(Mapping[str, Any], value).get(part)
+    if isinstance(value, BaseModel):
+        part = next((name for name, field in type(value).model_fields.items() if field.alias == part), part)
     return getattr(value, part, None)
 
 

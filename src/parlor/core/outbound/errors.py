@@ -1,6 +1,6 @@
 """How a call to the outside can fail, by what is known about it afterwards."""
 
-from parlor.core.errors import Invalid, Unavailable
+from parlor.core.errors import Invalid, ParlorError, Unavailable
 
 
 class Refused(Invalid):
@@ -50,3 +50,9 @@ class Oversized(OutboundFailed):
     """The answer is larger than the caller wants to hold."""
 
     code = "outbound.oversized"
+
+
+class Rejected(ParlorError):
+    """The mail server will not take this mail, now or later. Only its codes are in the detail: its words may name the recipient."""
+
+    code = "outbound.rejected"
