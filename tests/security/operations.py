@@ -25,11 +25,13 @@ SAMPLES: Bodies = {
     "regenerate": lambda scene: {"message_id": scene.answer_id},
     "messages": lambda scene: {"content": "Tell me more."},
     "notes": lambda scene: {"notes": "Milk, bread"},
+    "/api/v1/vouchers": lambda scene: {"amount_micros": 5},
+    "/api/v1/wallet/vouchers": lambda scene: {"code": "0000-0000-0000-0000"},
     "grants": lambda scene: {"amount_micros": 5, "reference": str(new_id())},
     "refunds": lambda scene: {"turn_id": scene.turn_id, "reference": str(new_id())},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
-"""By the last word of the path, for bodies with fields that are required. The others take an empty object."""
+"""By the path or its last word, for bodies with fields that are required. The others take an empty object."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Operation:
 
     @property
     def is_for_administrators(self) -> bool:
-        return "/users" in self.path or "/admin/" in self.path
+        return "/users" in self.path or "/admin/" in self.path or self.path.startswith("/api/v1/vouchers")
 
     def fields(self) -> Mapping[str, Any]:
         return (self.schema or {}).get("properties", {})
@@ -56,7 +58,7 @@ class Operation:
     def body(self, scene: Scene) -> dict[str, Any] | None:
         if self.schema is None:
             return None
-        make = SAMPLES.get(self.path.rpartition("/")[2])
+        make = SAMPLES.get(self.path) or SAMPLES.get(self.path.rpartition("/")[2])
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
     def url(self, scene: Scene, **other: str) -> str:

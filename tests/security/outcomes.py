@@ -91,6 +91,10 @@ async def _new_refund(site: Site, scene: Scene) -> Any:
     return {"turn_id": scene.turn_id, "amount_micros": 1, "reference": str(new_id())}
 
 
+async def _new_voucher(site: Site, scene: Scene) -> Any:
+    return {"amount_micros": 5}
+
+
 _SESSION, _TURN = "chat.no_such_session", "chat.no_such_turn"
 _READ: tuple[Scope, ...] = ("read",)
 _CHAT: tuple[Scope, ...] = ("chat",)
@@ -119,6 +123,12 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/wallet/entries": own(200, scopes=_WALLET_READ),
     "POST /api/v1/users/{user_id}/grants": for_administrators(201, body=_new_grant, changes_owner=True),
     "POST /api/v1/users/{user_id}/refunds": for_administrators(201, body=_new_refund, changes_owner=True),
+    "POST /api/v1/wallet/vouchers": Declared(
+        {**dict.fromkeys(_EVERYBODY, (404, "wallet.invalid_voucher")), **_NOBODY}, body=_sends(code="0000-0000-0000-0000"), scopes=_WALLET
+    ),
+    "GET /api/v1/vouchers": for_administrators(200),
+    "POST /api/v1/vouchers": for_administrators(201, body=_new_voucher),
+    "DELETE /api/v1/vouchers/{voucher_id}": for_administrators(204),
     "GET /api/v1/models": own(200, scopes=_CHAT_READ),
     "GET /api/v1/search": own(200, query="?q=weather", scopes=_CHAT_READ),
     "POST /api/v1/sessions": own(201, body=_sends(title="Mine"), scopes=_CHAT),

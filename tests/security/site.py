@@ -59,6 +59,8 @@ class Scene:
     turn_id: str
     question_id: str
     answer_id: str
+    voucher_id: str
+    """An administrator's, that anybody may use."""
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -70,6 +72,7 @@ class Scene:
             "parent_id": self.answer_id,
             "branch": self.answer_id,
             "user_id": self.owner.id,
+            "voucher_id": self.voucher_id,
         }
 
     async def seen(self) -> list[Any]:
@@ -122,7 +125,8 @@ class Site:
         owner = owner or await self.sign_up()
         session_id = await owner.person.new_session(title="A quiet place")
         turn, answer = await owner.person.ask(session_id, "What is the weather like?")
-        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"])
+        voucher = _read(await self.admin.client.post("/vouchers", json={"amount_micros": 5}), 201)
+        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"], voucher["id"])
 
     async def change_user(self, user_id: str, **changes: Any) -> None:
         _read(await self.admin.client.patch(f"/users/{user_id}", json=changes))

@@ -21,7 +21,7 @@ async def test_what_is_no_id_is_422_in_every_path(site: Site, text: str) -> None
     scene = await site.scene()
     for operation in operations(await site.openapi()):
         client = site.admin.client if operation.is_for_administrators else scene.owner.client
-        for name in ("session_id", "turn_id", "user_id"):
+        for name in ("session_id", "turn_id", "user_id", "voucher_id"):
             if f"{{{name}}}" in operation.path:
                 url = site.url + operation.url(scene, **{name: text})
                 answer = await client.request(operation.method, url, json=operation.body(scene))
@@ -36,7 +36,7 @@ async def test_an_id_in_capitals_is_the_same_object(site: Site) -> None:
         assert (await scene.owner.client.get(f"/sessions/{spelling}")).json()["id"] == scene.session_id
 
 
-LISTS = ["/sessions", "/wallet/entries", "/search?q=weather", "/users", "/sessions/{session_id}/messages"]
+LISTS = ["/sessions", "/wallet/entries", "/search?q=weather", "/users", "/vouchers", "/sessions/{session_id}/messages"]
 LIMITS = ["-1", "0", "201", "1000000000", "10abc", "1.5", "", "NaN", "0x10", "9" * 5000]
 CURSORS = ["", "x", "AAAA", "=" * 8, "MTIz", "../..", "null", "é", "\u0000", "x" * 1000, "1", "0" * 22]
 
@@ -45,7 +45,7 @@ CURSORS = ["", "x", "AAAA", "=" * 8, "MTIz", "../..", "null", "é", "\u0000", "x
 async def test_a_page_that_makes_no_sense_is_refused_by_every_list(site: Site, path: str) -> None:
     """BAD-25, BAD-26"""
     scene = await site.scene()
-    client = site.admin.client if path == "/users" else scene.owner.client
+    client = site.admin.client if path in ("/users", "/vouchers") else scene.owner.client
     url, _, query = path.format(session_id=scene.session_id).partition("?")
     given = {"q": "weather"} if query else {}
     for limit in LIMITS:

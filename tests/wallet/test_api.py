@@ -15,8 +15,10 @@ from parlor.accounts.module import module as accounts
 from parlor.core.clock import Clock
 from parlor.core.db import Database
 from parlor.core.events import Events
+from parlor.core.idempotency import Idempotency
 from parlor.core.jobs import Jobs
 from parlor.core.lifecycle import StartupNotices
+from parlor.core.limits import LimitSettings, RateLimits
 from parlor.core.settings import RootSettings
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
@@ -37,6 +39,7 @@ async def client(db: Database, clock: Clock, root_settings: RootSettings) -> Asy
     for value, kind in (
         (db, Database), (clock, Clock), (auth, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
         (StartupNotices(), StartupNotices), (WalletSettings(), WalletSettings),
+        (Idempotency(db), Idempotency), (RateLimits(LimitSettings()), RateLimits),
     ):  # fmt: skip
         parts.provide(_always(value), provides=kind)
     assert accounts.provider

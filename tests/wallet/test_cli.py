@@ -111,6 +111,22 @@ def test_a_charge_is_refunded(call: Call, house: None, database_settings: Databa
     assert call("verify") == "Every wallet is what its ledger says.\n"
 
 
+def test_vouchers_are_made_listed_and_revoked(call: Call, house: None) -> None:
+    made = json.loads(call("vouchers", "create", "500", "--max-uses", "3", "--expires-at", "2100-01-01", "--note", "Spring", "--json"))
+    assert (len(made["code"]), made["amount_micros"], made["max_uses"], made["expires_at"]) == (19, 500, 3, "2100-01-01T00:00:00Z")
+    chosen = json.loads(call("vouchers", "create", "5", "--code", "Spring-2027", "--json"))
+    assert "There is a voucher with this code" in call("vouchers", "create", "5", "--code", "spring2027", code=1)
+    assert "is no time" in call("vouchers", "create", "5", "--expires-at", "tomorrow", code=2)
+    assert "between 1 and" in call("vouchers", "create", "0", code=2)
+    revoked = json.loads(call("vouchers", "revoke", chosen["id"], "--json"))
+    assert revoked["revoked_at"]
+    assert "no such voucher" in call("vouchers", "revoke", str(new_id()), code=1)
+    listed = json.loads(call("vouchers", "list", "--page-size", "1", "--json"))
+    assert [(each["id"], each["revoked_at"] is None) for each in listed] == [(chosen["id"], False), (made["id"], True)]
+    assert "code" not in listed[0]
+    assert made["code"] not in call("vouchers", "list")
+
+
 def test_verify_is_content_with_books_that_agree(call: Call, house: None) -> None:
     assert call("verify") == "Every wallet is what its ledger says.\n"
     assert json.loads(call("verify", "--json")) == {"ok": True, "differences": []}

@@ -6,7 +6,7 @@ Owns balances, holds, the ledger and what a price is. Which model costs what bel
 from typing import TYPE_CHECKING
 
 from parlor.core.lazy import exports
-from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchCharge, NoSuchHold, ReferenceUsed, RefundTooLarge
+from parlor.wallet.errors import HoldClosed, InsufficientFunds, InvalidVoucher, NoSuchCharge, NoSuchHold, ReferenceUsed, RefundTooLarge, VoucherUsed
 from parlor.wallet.price import Price
 from parlor.wallet.purpose import HoldFor
 from parlor.wallet.settings import WalletSettings
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from parlor.wallet.ledger import Entry
     from parlor.wallet.refunds import Refunds
     from parlor.wallet.service import Balance, Hold, Settlement, WalletService
+    from parlor.wallet.vouchers import VoucherOrder, Vouchers
 
 __all__ = [
-    "Balance", "Entry", "Hold", "HoldClosed", "HoldFor", "InsufficientFunds", "NoSuchCharge", "NoSuchHold", "Note", "Posted", "Price", "ReferenceUsed",
-    "RefundTooLarge", "Refunds", "Settlement", "WalletCharged", "WalletGranted", "WalletLowBalance", "WalletRefunded", "WalletService", "WalletSettings",
+    "Balance", "Entry", "Hold", "HoldClosed", "HoldFor", "InsufficientFunds", "InvalidVoucher", "NoSuchCharge", "NoSuchHold", "Note", "Posted", "Price",
+    "ReferenceUsed", "RefundTooLarge", "Refunds", "Settlement", "VoucherOrder", "VoucherUsed", "Vouchers", "WalletCharged", "WalletGranted",
+    "WalletLowBalance", "WalletRefunded", "WalletService", "WalletSettings",
 ]  # fmt: skip
 
 
@@ -31,6 +33,7 @@ __getattr__ = exports(
         "events": "WalletCharged WalletGranted WalletLowBalance WalletRefunded",
         "ledger": "Entry",
         "refunds": "Refunds",
+        "vouchers": "VoucherOrder Vouchers",
         "service": "Balance Hold Settlement WalletService",
     },
 )

@@ -12,6 +12,7 @@ from parlor.command import command_line
 from parlor.core.db import Database
 from parlor.core.errors import Invalid
 from parlor.core.invariants import Violation, check_invariants
+from parlor.wallet import voucher_cli
 from parlor.wallet.checks import invariants
 from parlor.wallet.crediting import Crediting
 from parlor.wallet.credits import Note, Posted
@@ -19,6 +20,7 @@ from parlor.wallet.ledger import Entry
 from parlor.wallet.service import Balance, WalletService
 
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(voucher_cli.app, name="vouchers")
 
 Email = Annotated[str, typer.Argument(help="Whose wallet.")]
 NoteOption = Annotated[str | None, typer.Option(help="Words for the user to read in the ledger; erased with the account.")]

@@ -29,8 +29,7 @@ class Note:
     made_by: UUID | None = None
 
     def __post_init__(self) -> None:
-        if not self.text.strip() or len(self.text) > LONGEST_NOTE or not self.text.isprintable():
-            raise Invalid(f"A note is 1 to {LONGEST_NOTE} printable characters.")
+        check_note(self.text, LONGEST_NOTE)
 
 
 def add_credit(tx: Transaction, account_id: UUID, amount_micros: int, platform: Platform, reason: Reason, note: Note | None = None) -> Posted:
@@ -55,3 +54,8 @@ def check_amount(amount_micros: int) -> None:
 def check_reference(reference: str) -> None:
     if not reference.strip() or len(reference) > LONGEST_REFERENCE or not reference.isprintable():
         raise Invalid(f"A reference is 1 to {LONGEST_REFERENCE} printable characters.")
+
+
+def check_note(text: str, longest: int) -> None:
+    if not text.strip() or len(text) > longest or not text.isprintable():
+        raise Invalid(f"A note is 1 to {longest} printable characters.")

@@ -45,3 +45,25 @@ class RefundTooLarge(Conflict):
         super().__init__(
             f"Of this charge of {charge_micros} micro-credits {left_micros} can still be refunded.", charge_micros=charge_micros, left_micros=left_micros
         )
+
+
+class InvalidVoucher(NotFound):
+    """The same for a code that is wrong, used up, expired or revoked: it must not help anybody who guesses."""
+
+    code = "wallet.invalid_voucher"
+    detail = "This code is worth nothing: it is mistyped, used up, expired or was withdrawn."
+
+
+class VoucherUsed(Conflict):
+    code = "wallet.voucher_used"
+    detail = "You have used this voucher already."
+
+
+class VoucherCodeTaken(Conflict):
+    code = "wallet.voucher_code_taken"
+    detail = "There is a voucher with this code, or was one: choose another."
+
+
+class NoSuchVoucher(NotFound):
+    code = "wallet.no_such_voucher"
+    detail = "There is no such voucher."

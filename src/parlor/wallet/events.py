@@ -1,6 +1,7 @@
 """What happened to wallets."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -50,3 +51,29 @@ class WalletLowBalance(Event):
     available_micros: int
     balance_micros: int
     threshold_micros: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoucherCreated(Event):
+    """`account_id` is the administrator's; None at the command line."""
+
+    name: ClassVar[str] = "voucher.created"
+    voucher_id: UUID
+    amount_micros: int
+    max_uses: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoucherRevoked(Event):
+    name: ClassVar[str] = "voucher.revoked"
+    voucher_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoucherUsed(Event):
+    name: ClassVar[str] = "voucher.used"
+    account_id: UUID
+    voucher_id: UUID
+    amount_micros: int
+    balance_micros: int

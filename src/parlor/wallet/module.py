@@ -26,9 +26,9 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
-    from parlor.wallet import api, credits_api
+    from parlor.wallet import api, credits_api, vouchers_api
 
-    return (api.router, credits_api.router)
+    return (api.router, credits_api.router, vouchers_api.router)
 
 
 def _health(db: "Database") -> "Sequence[Check]":

@@ -6,9 +6,10 @@ from parlor.wallet.crediting import Crediting
 from parlor.wallet.refunds import Refunds
 from parlor.wallet.service import WalletService
 from parlor.wallet.user_data import WalletUserData
+from parlor.wallet.vouchers import Vouchers
 
 
 def wallet_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Crediting, Refunds, WalletService, WalletUserData)
+    provider.provide_all(Crediting, Refunds, Vouchers, WalletService, WalletUserData)
     return provider

@@ -12,7 +12,7 @@ from parlor.wallet import ledger, queries
 from parlor.wallet.credits import Note, Posted, add_credit, check_amount, check_reference
 from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold
 from parlor.wallet.events import WalletCharged, WalletGranted, WalletLowBalance
-from parlor.wallet.ledger import Entry, PlatformLeg, Reason, UserLeg
+from parlor.wallet.ledger import Entry, Kind, PlatformLeg, Reason, UserLeg
 from parlor.wallet.price import MOST_MICROS
 from parlor.wallet.purpose import NOTHING_NAMED, HoldFor
 from parlor.wallet.settings import WalletSettings
@@ -157,6 +157,11 @@ class WalletService:
             granted = WalletGranted(account_id=account_id, amount_micros=amount_micros, balance_micros=posted.balance_micros, reference=reference)
             self._events.record(tx, granted)
         return posted
+
+    def find_entry(self, tx: Transaction, account_id: UUID, kind: Kind, reference: str) -> Posted | None:
+        """What an earlier call has posted under this reference."""
+        entry = queries.entry_by_reference(tx, account_id, kind, reference)
+        return None if entry is None else Posted(*entry, is_new=False)
 
     def expire_holds(self, tx: Transaction) -> int:
         """Give back what was held for single calls whose process died; a page at a time. Returns how many."""

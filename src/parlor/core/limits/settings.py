@@ -20,3 +20,4 @@ class LimitSettings(BaseModel):
     reset_mails_per_account_per_hour: int = _limit(5, "Mails with a link for a new password, to one account.")
     reset_mails_per_address_per_hour: int = _limit(30, "Mails with such a link that one address may ask for.")
     turns_per_account_per_minute: int = _limit(0, "Turns that one account may begin.")
+    voucher_tries_per_account_per_minute: int = _limit(10, "Voucher codes that one account may try, right or wrong.")
