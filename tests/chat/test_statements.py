@@ -11,7 +11,7 @@ from dishka import Provider, Scope
 from parlor.core.db import Database, Statement, Transaction
 from tests.support.house import serve_house
 
-BACKGROUND = ("parlor.core.jobs", "parlor.turns.engine", "parlor.core.events", "parlor.turns.sweep", "parlor.accounts")
+BACKGROUND = ("parlor.core.jobs", "parlor.turns.engine", "parlor.core.events", "parlor.turns.sweep", "parlor.wallet.price", "parlor.accounts")
 
 
 class _CountedTransaction:
@@ -37,6 +37,8 @@ class CountingDatabase:
     def __init__(self, db: Database) -> None:
         self._db = db
         self.statements: Counter[str] = Counter()
+        self.all_statements: Counter[str] = Counter()
+        """Those of the background as well."""
         self.transactions: Counter[str] = Counter()
 
     def __getattr__(self, name: str) -> Any:
@@ -51,7 +53,7 @@ class CountingDatabase:
     def _counted(self, fn: Any, kind: str) -> Any:
         module = getattr(fn, "__module__", None) or getattr(getattr(fn, "func", None), "__module__", "")
         if module.startswith(BACKGROUND):
-            return fn
+            return lambda tx: fn(_CountedTransaction(tx, lambda: self.all_statements.update([kind])))
         self.transactions[kind] += 1
 
         def count() -> None:

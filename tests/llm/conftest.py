@@ -44,7 +44,14 @@ def make(fake: FakeModel, outbound: Outbound) -> Make:
         settings = ProviderSettings(base_url=base_url or fake.base_url, **{"api_key": KEY, **provider})
         endpoint = endpoint_of("main", settings)
         return OpenAIModel(
-            f"main/{model}", endpoint, outbound, price=Price(1, 1), context_tokens=32_768, max_output_tokens=4_096, timeouts=timeouts, patience=patience
+            f"main/{model}",
+            endpoint,
+            outbound,
+            price_now=lambda: Price(1, 1),
+            context_tokens=32_768,
+            max_output_tokens=4_096,
+            timeouts=timeouts,
+            patience=patience,
         )
 
     return make

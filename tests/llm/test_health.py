@@ -3,15 +3,16 @@ from parlor.core.health import Health, Status
 from parlor.core.outbound import Outbound
 from parlor.llm import ModelRegistry
 from parlor.llm.health import checks
+from parlor.llm.pricing import Pricing
 from parlor.llm.settings import LlmSettings
-from parlor.wallet import WalletSettings
+from parlor.wallet import CurrentPrices, WalletSettings
 
 NOBODY = "http://127.0.0.1:9/v1"
 
 
 async def look(outbound: Outbound, **base_urls: str) -> Health:
     settings = LlmSettings.model_validate({"providers": {name: {"base_url": url} for name, url in base_urls.items()}})
-    registry = ModelRegistry(settings, WalletSettings(), outbound)
+    registry = ModelRegistry(settings, Pricing(settings, WalletSettings().default_price, CurrentPrices()), outbound)
     health = await checks(registry)[0].look()
     await registry.close()
     return health

@@ -13,7 +13,7 @@ CALCULATOR = ToolSpec("calculator", "Computes.", {"type": "object"})
 
 
 def model(**more: Any) -> OfflineModel:
-    return OfflineModel(Price(0, 0), **more)
+    return OfflineModel(lambda: Price(0, 0), **more)
 
 
 async def says(*texts: str) -> str:

@@ -8,8 +8,9 @@ import pytest
 from bench.fake_model import FakeModel, Script
 from parlor.core.outbound import Outbound
 from parlor.llm import ModelRegistry, NoModel, UnknownModel
+from parlor.llm.pricing import Pricing
 from parlor.llm.settings import LlmSettings
-from parlor.wallet import Price, WalletSettings
+from parlor.wallet import CurrentPrices, Price, WalletSettings
 from tests.llm.conftest import hear
 
 Open = Callable[..., ModelRegistry]
@@ -22,7 +23,8 @@ async def registry(outbound: Outbound) -> AsyncIterator[Open]:
     opened: list[ModelRegistry] = []
 
     def open_registry(**settings: Any) -> ModelRegistry:
-        opened.append(ModelRegistry(LlmSettings.model_validate({"discovery_seconds": 0.5, **settings}), WalletSettings(), outbound))
+        llm = LlmSettings.model_validate({"discovery_seconds": 0.5, **settings})
+        opened.append(ModelRegistry(llm, Pricing(llm, DEFAULT_PRICE, CurrentPrices()), outbound))
         return opened[-1]
 
     yield open_registry

@@ -29,6 +29,7 @@ SAMPLES: Bodies = {
     "/api/v1/wallet/vouchers": lambda scene: {"code": "0000-0000-0000-0000"},
     "grants": lambda scene: {"amount_micros": 5, "reference": str(new_id())},
     "refunds": lambda scene: {"turn_id": scene.turn_id, "reference": str(new_id())},
+    "prices": lambda scene: {"model": "main/fake", "input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 3_000_000},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""
@@ -50,7 +51,7 @@ class Operation:
 
     @property
     def is_for_administrators(self) -> bool:
-        return "/users" in self.path or "/admin/" in self.path or self.path.startswith("/api/v1/vouchers")
+        return any(part in self.path for part in ("/users", "/admin/", "/prices", "/api/v1/usage", "/api/v1/vouchers"))
 
     def fields(self) -> Mapping[str, Any]:
         return (self.schema or {}).get("properties", {})

@@ -10,10 +10,11 @@ from bench.fake_model import Script
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
 from parlor.turns import TurnEngine
 from parlor.turns.closing import TurnCloser
+from parlor.turns.queries import save_segment
 from parlor.turns.settings import TurnSettings
 from parlor.turns.sweep import TurnSweep
 from parlor.turns.tables import Turn
-from parlor.wallet import WalletSettings
+from parlor.wallet import Price, PriceBook, WalletSettings
 from parlor.wallet.tables import HoldRow
 from tests.support.chat import Person
 from tests.support.house import ServedHouse
@@ -42,7 +43,7 @@ async def _orphans(house: ServedHouse, person: Person, count: int) -> list[str]:
 async def _elsewhere(house: ServedHouse) -> TurnSweep:
     """The sweep of another server on the same database."""
     db, closer = await house.get(Database), await house.get(TurnCloser)
-    return TurnSweep(db, closer, TurnEngine(db, closer, TurnSettings()), await house.get(WalletSettings))
+    return TurnSweep(db, closer, TurnEngine(db, closer, TurnSettings()), await house.get(WalletSettings), await house.get(PriceBook))
 
 
 async def test_many_sweeps_at_once_end_each_turn_once(open_served: OpenServed) -> None:
@@ -101,3 +102,20 @@ def _put_back(tx: Transaction, row: Any) -> None:
 
     names = [column.name for column in _columns]
     tx.run(statement(insert(HoldRow).values(columns_of(HoldRow, *names))), **dict(zip(names, row, strict=True)))
+
+
+async def test_a_turn_that_died_is_charged_and_explained_by_the_price_it_began_with(open_served: OpenServed) -> None:
+    house = await open_served(settings=SLOW | {"wallet.assume_accepted": True})
+    ann, prices = await house.person(), await house.get(PriceBook)
+    await prices.set("main/fake", Price(7_000_000, 8_000_000), set_by=None)
+    (turn_id,) = await _orphans(house, ann, 1)
+    await prices.set("main/fake", Price(1, 1), set_by=None)
+    running = (await house.get(TurnEngine)).running(UUID(turn_id))
+    assert running is not None
+    await (await house.get(Database)).write(lambda tx: save_segment(tx, running.turn.id, running.unsaved()))
+    assert await (await _elsewhere(house)).sweep() == 1
+    turn = await ann.turn(turn_id)
+    assert turn["charge_micros"] == 7 * turn["usage"]["input_tokens"] > 0
+    (charge,) = await ann.charges()
+    assert f"{turn['usage']['input_tokens']} input tokens at 7000000 micro-credits per million" in charge["explanation"]
+    assert "(prices since 20" in charge["explanation"]

@@ -16,7 +16,7 @@ from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
 from parlor.llm import Model, ModelRegistry
 from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
-from parlor.wallet import HoldFor, Price, WalletService
+from parlor.wallet import HoldFor, Price, PriceBook, WalletService
 
 ROUTE = "sessions.messages"
 FREE = Price(input_micros_per_mtok=0, output_micros_per_mtok=0)
@@ -88,6 +88,7 @@ class Sender:
         idempotency: Idempotency,
         agents: AgentRegistry,
         models: ModelRegistry,
+        prices: PriceBook,
         loop: AgentLoop,
         settings: ChatSettings,
     ) -> None:
@@ -97,6 +98,7 @@ class Sender:
         self._idempotency = idempotency
         self._agents = agents
         self._models = models
+        self._prices = prices
         self._loop = loop
         self._settings = settings
 
@@ -108,6 +110,7 @@ class Sender:
         if key is not None and (replay := await self._replay(question, key)) is not None:
             return replay
         self._engine.admit(question.account_id)
+        await self._prices.fresh()
         found: dict[str | None, Model] = {}
         while True:
             try:

@@ -8,13 +8,15 @@ from parlor.core.errors import Unauthenticated
 from parlor.core.web.problems import documents
 from parlor.llm.registry import ModelInfo, ModelRegistry
 from parlor.llm.schemas import ModelPage, ModelRead, PriceRead
+from parlor.wallet import PriceBook
 
 router = APIRouter(route_class=DishkaRoute, tags=["models"])
 
 
 @router.get("/models", responses=documents(Unauthenticated))
-async def list_models(caller: ChatReadDep, models: FromDishka[ModelRegistry]) -> ModelPage:
+async def list_models(caller: ChatReadDep, models: FromDishka[ModelRegistry], prices: FromDishka[PriceBook]) -> ModelPage:
     """Every model that a session, a message or an agent can name, the default one marked."""
+    await prices.fresh()
     return ModelPage(items=[_read(model) for model in await models.list()])
 
 

@@ -25,6 +25,7 @@ def list_models(ctx: typer.Context) -> None:
         from parlor.llm.registry import ModelRegistry
 
         registry = await container.get(ModelRegistry)
+        await _read_prices(container)
         models = await registry.list()
         line.print_rows([_row(model) for model in models], _COLUMNS if any(model.aliases for model in models) else _COLUMNS[:-1])
         for state in await registry.providers():
@@ -59,6 +60,17 @@ def call(
             typer.echo()
 
     line.run(work, modules=["llm"])
+
+
+async def _read_prices(container: "AsyncContainer") -> None:
+    """Models are listed also when the database cannot be reached: somebody may be finding out what works."""
+    from parlor.core.errors import Misconfigured, Unavailable
+    from parlor.wallet import PriceBook
+
+    try:
+        await (await container.get(PriceBook)).fresh()
+    except (Misconfigured, Unavailable) as error:
+        typer.echo(f"Without the prices that were set: {error.detail}", err=True)
 
 
 def _show(text: str) -> None:

@@ -21,8 +21,9 @@ def _provider() -> "dishka.Provider":
 
 def _routes() -> "Sequence[APIRouter]":
     from parlor.llm.api import router
+    from parlor.llm.prices_api import router as prices_router
 
-    return (router,)
+    return (router, prices_router)
 
 
 def _health(registry: "ModelRegistry") -> "Sequence[Check]":
@@ -39,6 +40,6 @@ module = Module(
     routes=_routes,
     cli="parlor.llm.cli:app",
     cli_help="List the models, and call one.",
-    commands={"config list-models": "parlor.llm.cli:list_models"},
+    commands={"config list-models": "parlor.llm.cli:list_models", "wallet prices": "parlor.llm.prices_cli:app"},
     health=_health,
 )

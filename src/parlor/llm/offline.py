@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,13 @@ class OfflineModel:
     context_tokens = 32_768
     max_output_tokens = 4_096
 
-    def __init__(self, price: "Price", tokens_per_second: float | None = None) -> None:
-        self.price = price
+    def __init__(self, price_now: "Callable[[], Price]", tokens_per_second: float | None = None) -> None:
+        self._price_now = price_now
         self._pause_seconds = 1 / tokens_per_second if tokens_per_second else 0
+
+    @property
+    def price(self) -> "Price":
+        return self._price_now()
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[AsyncIterator[Sequence[ModelEvent]]]:

@@ -6,13 +6,19 @@ from dishka import Provider, Scope
 
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.outbound import Outbound
+from parlor.llm.price_list import PriceList
+from parlor.llm.pricing import Pricing
 from parlor.llm.registry import ModelRegistry
 from parlor.llm.settings import LlmSettings
-from parlor.wallet import WalletSettings
+from parlor.wallet import CurrentPrices, WalletSettings
 
 
-async def _registry(settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
-    registry = ModelRegistry(settings, wallet, outbound)
+def _pricing(settings: LlmSettings, wallet: WalletSettings, current: CurrentPrices) -> Pricing:
+    return Pricing(settings, wallet.default_price, current)
+
+
+async def _registry(settings: LlmSettings, pricing: Pricing, outbound: Outbound) -> AsyncIterator[ModelRegistry]:
+    registry = ModelRegistry(settings, pricing, outbound)
     yield registry
     await registry.close()
 
@@ -23,6 +29,8 @@ def _notices(notices: StartupNotices, registry: ModelRegistry) -> StartupNotices
 
 def llm_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
+    provider.provide(_pricing)
     provider.provide(_registry)
+    provider.provide(PriceList)
     provider.decorate(_notices)
     return provider

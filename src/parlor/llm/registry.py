@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING
 
 from parlor.core.outbound import Outbound
@@ -14,9 +15,10 @@ from parlor.llm.endpoints import Kind, endpoint_of
 from parlor.llm.errors import NoModel, UnknownModel
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.offline import OfflineModel
+from parlor.llm.pricing import Pricing
 from parlor.llm.providers.openai import OpenAIModel
 from parlor.llm.settings import LlmSettings, ModelSettings
-from parlor.wallet import Price, WalletSettings
+from parlor.wallet import Price
 
 if TYPE_CHECKING:
     from parlor.llm.ports import Model
@@ -68,12 +70,12 @@ class ProviderState:
 class ModelRegistry:
     """Finds models: those of the settings, those that providers list, and `parlor/offline`. A provider that does not answer holds up nobody else."""
 
-    def __init__(self, settings: LlmSettings, wallet: WalletSettings, outbound: Outbound) -> None:
+    def __init__(self, settings: LlmSettings, pricing: Pricing, outbound: Outbound) -> None:
         self._settings = settings
-        self._default_price = wallet.default_price
+        self._pricing = pricing
         self._outbound = outbound
         self._timeouts = settings.timeouts.as_timeouts()
-        self._offline = OfflineModel(Price(0, 0), settings.offline.tokens_per_second)
+        self._offline = OfflineModel(partial(pricing.of, OFFLINE), settings.offline.tokens_per_second)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
         self._models: dict[str, Model] = {OFFLINE: self._offline}
         self._found: dict[str | None, tuple[Model, float]] = {}
@@ -224,7 +226,7 @@ class ModelRegistry:
             name,
             self._catalogues[provider].endpoint,
             self._outbound,
-            price=known.price or self._default_price,
+            price_now=partial(self._pricing.of, name),
             context_tokens=context,
             max_output_tokens=known.max_output_tokens or min(self._settings.default_max_output_tokens, context // 2),
             timeouts=self._timeouts,

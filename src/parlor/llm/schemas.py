@@ -1,11 +1,49 @@
-"""Reply bodies of this room."""
+"""Request and reply bodies of this room."""
 
-from pydantic import BaseModel, Field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from parlor.llm.pricing import PriceSource
+from parlor.wallet import MOST_MICROS
+
+if TYPE_CHECKING:
+    from parlor.llm.price_list import ListedPrice
+
+MicrosPerMtok = Annotated[int, Field(strict=True, ge=0, le=MOST_MICROS, description="Micro-credits per million tokens.")]
 
 
 class PriceRead(BaseModel):
     input_micros_per_mtok: int
     output_micros_per_mtok: int
+
+
+class PriceUpdate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1, max_length=300, description="Its name, or an alias.")
+    input_micros_per_mtok: MicrosPerMtok
+    output_micros_per_mtok: MicrosPerMtok
+
+
+class ListedPriceRead(PriceRead):
+    model: str
+    source: PriceSource = Field(description="Set by an administrator, from the configuration file, or the default.")
+    valid_from: datetime | None = Field(description="When it was set; null for a price of the settings.")
+    set_by: UUID | None = Field(description="By whom, in a history; null also for the command line.")
+
+    @classmethod
+    def of(cls, listed: "ListedPrice") -> "ListedPriceRead":
+        return cls(
+            model=listed.model,
+            input_micros_per_mtok=listed.price.input_micros_per_mtok,
+            output_micros_per_mtok=listed.price.output_micros_per_mtok,
+            source=listed.source,
+            valid_from=listed.valid_from,
+            set_by=listed.set_by,
+        )
 
 
 class ModelRead(BaseModel):

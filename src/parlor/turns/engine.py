@@ -66,6 +66,7 @@ class TurnEngine:
             **{"agent": turn.agent, "model": turn.model, "epoch": 1, "prompt_tokens_estimate": turn.prompt_tokens_estimate, "hold_micros": turn.hold_micros},
             **{"lease_owner": self.owner, "lease_expires_at": tx.now() + timedelta(seconds=self._settings.lease_seconds), "started_at": tx.now()},
             **{"input_micros_per_mtok": turn.price.input_micros_per_mtok, "output_micros_per_mtok": turn.price.output_micros_per_mtok},
+            price_version_id=turn.price.version_id,
         )
         if not is_new:
             raise TurnInProgress()

@@ -18,7 +18,7 @@ _insert_turn = statement(
         columns_of(
             Turn,
             *("id", "account_id", "session_id", "question_id", "answer_id", "agent", "model", "epoch", "lease_owner", "lease_expires_at"),
-            *("input_micros_per_mtok", "output_micros_per_mtok", "prompt_tokens_estimate", "hold_micros", "started_at"),
+            *("input_micros_per_mtok", "output_micros_per_mtok", "price_version_id", "prompt_tokens_estimate", "hold_micros", "started_at"),
         )
         | {"state": TurnState.RUNNING.value, "is_stop_requested": False}
     )
@@ -34,7 +34,7 @@ def insert_turn(tx: Transaction, **values: Any) -> bool:
 
 _columns = (
     *(Turn.id, Turn.account_id, Turn.session_id, Turn.question_id, Turn.answer_id, Turn.agent, Turn.model, Turn.state, Turn.reason, Turn.epoch),
-    *(Turn.input_micros_per_mtok, Turn.output_micros_per_mtok, Turn.prompt_tokens_estimate, Turn.hold_micros),
+    *(Turn.input_micros_per_mtok, Turn.output_micros_per_mtok, Turn.price_version_id, Turn.prompt_tokens_estimate, Turn.hold_micros),
     *(Turn.usage, Turn.charge_micros, Turn.started_at, Turn.ended_at),
 )
 _find_turn = statement(select(*_columns).where(Turn.id == bindparam("turn_id"), Turn.account_id == bindparam("account_id"), Turn.session_id.is_not(None)))

@@ -15,7 +15,7 @@ from parlor.turns.metering import usage_of
 from parlor.turns.running import Ending
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered, parts_of, results_missing
 from parlor.turns.states import Reason, TurnState
-from parlor.wallet import Price, WalletSettings
+from parlor.wallet import Price, PriceBook, WalletSettings
 
 logger = structlog.get_logger("parlor.turns")
 
@@ -23,11 +23,12 @@ PAGE = 50
 
 
 class TurnSweep:
-    def __init__(self, db: Database, closer: TurnCloser, engine: TurnEngine, wallet: WalletSettings) -> None:
+    def __init__(self, db: Database, closer: TurnCloser, engine: TurnEngine, wallet: WalletSettings, prices: PriceBook) -> None:
         self._db = db
         self._closer = closer
         self._engine = engine
         self._wallet = wallet
+        self._prices = prices
 
     async def sweep(self) -> int:
         """How many turns were ended. Any number of replicas may do this at once: each turn is ended by one of them."""
@@ -66,7 +67,7 @@ class TurnSweep:
                 answer_id=turn.answer_id,
                 agent=turn.agent,
                 model=turn.model,
-                price=Price(input_micros_per_mtok=turn.input_micros_per_mtok, output_micros_per_mtok=turn.output_micros_per_mtok),
+                price=self._price_of(tx, turn),
                 hold_micros=turn.hold_micros,
                 old_epoch=turn.epoch,
                 epoch=turn.epoch + 1,
@@ -78,6 +79,11 @@ class TurnSweep:
             ),
         )
         return True
+
+    def _price_of(self, tx: Transaction, turn: Any) -> Price:
+        """The one that the turn began with."""
+        found = None if turn.price_version_id is None else self._prices.find_version(tx, turn.price_version_id)
+        return found or Price(turn.input_micros_per_mtok, turn.output_micros_per_mtok)
 
 
 def _told_by_steps(events: Sequence[LogEvent], steps: Iterable[Any]) -> list[LogEvent]:

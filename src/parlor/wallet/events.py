@@ -77,3 +77,17 @@ class VoucherUsed(Event):
     voucher_id: UUID
     amount_micros: int
     balance_micros: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceChanged(Event):
+    """`account_id` is the administrator who set it, None at the command line."""
+
+    name: ClassVar[str] = "wallet.price_changed"
+    model: str
+    input_micros_per_mtok: int
+    output_micros_per_mtok: int
+
+    @property
+    def aggregate(self) -> str:
+        return f"price of {self.model}"

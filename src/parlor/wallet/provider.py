@@ -3,6 +3,7 @@
 from dishka import Provider, Scope
 
 from parlor.wallet.crediting import Crediting
+from parlor.wallet.price_book import CurrentPrices, PriceBook
 from parlor.wallet.refunds import Refunds
 from parlor.wallet.service import WalletService
 from parlor.wallet.user_data import WalletUserData
@@ -11,5 +12,5 @@ from parlor.wallet.vouchers import Vouchers
 
 def wallet_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Crediting, Refunds, Vouchers, WalletService, WalletUserData)
+    provider.provide_all(Crediting, CurrentPrices, PriceBook, Refunds, Vouchers, WalletService, WalletUserData)
     return provider

@@ -1,7 +1,7 @@
 """Models behind the OpenAI chat completions protocol: OpenAI, Ollama, vLLM, OpenRouter, Gemini's and Anthropic's endpoints, and the rest."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +32,14 @@ class OpenAIModel:
         endpoint: Endpoint,
         outbound: Outbound,
         *,
-        price: "Price",
+        price_now: "Callable[[], Price]",
         context_tokens: int,
         max_output_tokens: int,
         timeouts: Timeouts = Timeouts(),
         patience: Patience = PATIENCE,
     ) -> None:
         self.name = name
-        self.price = price
+        self._price_now = price_now
         self.context_tokens = context_tokens
         self.max_output_tokens = max_output_tokens
         self._endpoint = endpoint
@@ -47,6 +47,10 @@ class OpenAIModel:
         self._timeouts = timeouts
         self._patience = patience
         self._url = f"{endpoint.base_url}/chat/completions"
+
+    @property
+    def price(self) -> "Price":
+        return self._price_now()
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[AsyncIterator[Sequence[ModelEvent]]]:
