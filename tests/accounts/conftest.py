@@ -18,6 +18,7 @@ from parlor.accounts.tables import RefreshTokenRow, SignInRow
 from parlor.core.clock import Clock
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
 from parlor.core.events import Event, Events, Subscriber
+from parlor.core.idempotency import Idempotency
 from parlor.core.jobs import Jobs
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.settings import RootSettings
@@ -60,7 +61,7 @@ async def build(db: Database, clock: Clock, root_settings: RootSettings, told: l
         parts = Provider(scope=Scope.APP)
         for value, kind in (
             (db, Database), (clock, Clock), (settings, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
-            (StartupNotices(), StartupNotices),
+            (StartupNotices(), StartupNotices), (Idempotency(db), Idempotency),
         ):  # fmt: skip
             parts.provide(_always(value), provides=kind)
         assert module.provider is not None

@@ -30,6 +30,8 @@ SAMPLES: Bodies = {
     "grants": lambda scene: {"amount_micros": 5, "reference": str(new_id())},
     "refunds": lambda scene: {"turn_id": scene.turn_id, "reference": str(new_id())},
     "prices": lambda scene: {"model": "main/fake", "input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 3_000_000},
+    "api-keys": lambda scene: {"name": "nightly report"},
+    "{api_key_id}": lambda scene: {"name": "weekly report"},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""

@@ -95,7 +95,7 @@ async def _new_voucher(site: Site, scene: Scene) -> Any:
     return {"amount_micros": 5}
 
 
-_SESSION, _TURN = "chat.no_such_session", "chat.no_such_turn"
+_SESSION, _TURN, _KEY = "chat.no_such_session", "chat.no_such_turn", "auth.no_such_api_key"
 _READ: tuple[Scope, ...] = ("read",)
 _CHAT: tuple[Scope, ...] = ("chat",)
 _CHAT_READ: tuple[Scope, ...] = ("chat", "read")
@@ -113,6 +113,11 @@ DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/auth/password": own(200, body=_sends(current_password=PASSWORD, new_password="another quiet river"), ends_sign_ins=True),
     "GET /api/v1/auth/me": own(200, scopes=_READ),
     "PATCH /api/v1/auth/me": own(200, body=_sends(display_name="Somebody")),
+    "POST /api/v1/api-keys": own(201, body=_sends(name="Mine")),
+    "GET /api/v1/api-keys": own(200),
+    "GET /api/v1/api-keys/{api_key_id}": of_owner(200, _KEY),
+    "PATCH /api/v1/api-keys/{api_key_id}": of_owner(200, _KEY, body=_sends(name="Taken over")),
+    "DELETE /api/v1/api-keys/{api_key_id}": of_owner(204, _KEY),
     "GET /api/v1/users": for_administrators(200),
     "POST /api/v1/users": for_administrators(201, body=_new_account),
     "GET /api/v1/users/{user_id}": for_administrators(200),

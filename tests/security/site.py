@@ -61,6 +61,7 @@ class Scene:
     answer_id: str
     voucher_id: str
     """An administrator's, that anybody may use."""
+    api_key_id: str
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -73,6 +74,7 @@ class Scene:
             "branch": self.answer_id,
             "user_id": self.owner.id,
             "voucher_id": self.voucher_id,
+            "api_key_id": self.api_key_id,
         }
 
     async def seen(self) -> list[Any]:
@@ -126,7 +128,13 @@ class Site:
         session_id = await owner.person.new_session(title="A quiet place")
         turn, answer = await owner.person.ask(session_id, "What is the weather like?")
         voucher = _read(await self.admin.client.post("/vouchers", json={"amount_micros": 5}), 201)
-        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"], voucher["id"])
+        key = await self.api_key(owner)
+        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"], voucher["id"], key["id"])
+
+    async def api_key(self, owner: Member, *scopes: str, **more: Any) -> dict[str, Any]:
+        """A new one, with `key` and `id`."""
+        body = {"name": "nightly report", **({"scopes": scopes} if scopes else {}), **more}
+        return _read(await owner.client.post("/api-keys", json=body), 201)
 
     async def change_user(self, user_id: str, **changes: Any) -> None:
         _read(await self.admin.client.patch(f"/users/{user_id}", json=changes))

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from parlor.accounts.access import AdminDep, CallerDep, ChatDep, ChatReadDep, ReadDep, WalletDep, WalletReadDep, bearer_of
     from parlor.accounts.account import Account, Role, Status
     from parlor.accounts.administration import Administration
+    from parlor.accounts.api_keys import ApiKeys
     from parlor.accounts.authenticator import Authenticator, CredentialKind, Identity
     from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
     from parlor.accounts.directory import AccountDirectory
     from parlor.accounts.errors import AccountNotFound, AccountSuspended, AdministratorsOnly, EmailTaken, InvalidCredentials, ScopeMissing, UsernameTaken
     from parlor.accounts.events import (
+        ApiKeyCreated,
+        ApiKeyRevoked,
         RefreshTokenReplayed,
         UserEmailChanged,
         UserGroupsChanged,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
         UserRoleChanged,
         UserStatusChanged,
     )
+    from parlor.accounts.key_budgets import KeyBudget, KeyBudgets
     from parlor.accounts.passwords import Passwords
     from parlor.accounts.settings import AuthSettings
     from parlor.accounts.setup import SetupLinks
@@ -32,11 +36,11 @@ if TYPE_CHECKING:
     from parlor.accounts.sign_up import Application, SignUp
 
 __all__ = [
-    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "Application",
-    "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials",
-    "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status",
-    "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep",
-    "WalletReadDep", "bearer_of",
+    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "ApiKeyCreated",
+    "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep", "CredentialKind",
+    "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope",
+    "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered",
+    "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -45,11 +49,16 @@ __getattr__ = exports(
         "access": "AdminDep CallerDep ChatDep ChatReadDep ReadDep WalletDep WalletReadDep bearer_of",
         "account": "Account Role Status",
         "administration": "Administration",
+        "api_keys": "ApiKeys",
         "authenticator": "Authenticator CredentialKind Identity",
         "caller": "ALL_SCOPES Caller Scope",
         "directory": "AccountDirectory",
         "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials ScopeMissing UsernameTaken",
-        "events": "RefreshTokenReplayed UserEmailChanged UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged",
+        "events": (
+            "ApiKeyCreated ApiKeyRevoked RefreshTokenReplayed UserEmailChanged "
+            "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged"
+        ),
+        "key_budgets": "KeyBudget KeyBudgets",
         "passwords": "Passwords",
         "settings": "AuthSettings",
         "setup": "SetupLinks",

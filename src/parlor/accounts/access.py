@@ -12,22 +12,26 @@ from fastapi import Security
 from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
+from parlor.accounts.api_keys import PREFIX as API_KEY_PREFIX
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.caller import Caller
 from parlor.core.errors import Unauthenticated
 
+_CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
+
 
 def bearer_of(request: Request) -> str | None:
-    """The credential of the Authorization header, None without one. Raises `Unauthenticated` for two headers or another scheme.
+    """The credential of the Authorization header, or of X-API-Key, which takes API keys alone; None without one.
 
-    Tokens in the address are never looked at: addresses are logged.
+    Raises `Unauthenticated` for two of them or another scheme. Tokens in the address are never looked at: addresses are logged.
     """
-    values = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    if not values:
+    sent = [(name, value.decode("latin-1").strip()) for name, value in request.scope["headers"] if name in _CREDENTIAL_HEADERS]
+    if not sent:
         return None
-    scheme, _, credential = values[0].decode("latin-1").partition(" ")
-    if len(values) > 1 or scheme.lower() != "bearer" or not credential.strip():
-        raise Unauthenticated("Send one header: Authorization: Bearer <access token>.")
+    name, value = sent[0]
+    scheme, _, credential = value.partition(" ") if name == b"authorization" else ("bearer", "", value if value.startswith(API_KEY_PREFIX) else "")
+    if len(sent) > 1 or scheme.lower() != "bearer" or not credential.strip():
+        raise Unauthenticated("Send one header, Authorization: Bearer <access token or API key>, or X-API-Key: <API key>.")
     return credential.strip()
 
 
@@ -48,6 +52,8 @@ async def _resolve(request: Request) -> Caller:
     authenticator = await container.get(Authenticator)
     caller = await authenticator.resolve(bearer_of(request))
     structlog.contextvars.bind_contextvars(account_id=str(caller.account_id))
+    if caller.api_key_id is not None:
+        structlog.contextvars.bind_contextvars(api_key_id=str(caller.api_key_id))
     return caller
 
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
-from parlor.accounts.errors import AccountSuspended, InvalidToken, SignInEnded, TokenExpired
+from parlor.accounts.errors import AccountSuspended, ExpiredApiKey, InvalidToken, RevokedApiKey, SignInEnded, TokenExpired
+from parlor.accounts.key_uses import KeyUses
 from parlor.accounts.settings import AuthSettings
 from parlor.accounts.tokens import LEEWAY_SECONDS, MAX_TOKEN, AccessTokens
 from parlor.core.clock import Clock
@@ -37,7 +38,7 @@ class Identity:
 
 
 class CredentialKind(Protocol):
-    """Access tokens now; API keys, tokens of trusted issuers and cookies are further ones."""
+    """Access tokens, API keys, tokens of trusted issuers."""
 
     def recognises(self, text: str) -> bool:
         """By its looks alone. The first kind that does decides."""
@@ -89,6 +90,8 @@ class Authenticator:
         kinds: Sequence[CredentialKind],
         monotonic: Callable[[], float] = time.monotonic,
         most_remembered: int = 8192,
+        *,
+        key_uses: KeyUses | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -96,7 +99,9 @@ class Authenticator:
         self._monotonic = monotonic
         self._standing_seconds = settings.standing_cache_seconds
         self._most_remembered = most_remembered
+        self._key_uses = key_uses
         self._remembered: dict[bytes, _Remembered] = {}
+        self._forgotten = 0
 
     @property
     def remembered(self) -> int:
@@ -109,15 +114,16 @@ class Authenticator:
             raise Unauthenticated
         digest = hashlib.sha256(credential.encode(errors="surrogatepass")).digest()
         known = self._remembered.get(digest)
-        if known is not None:
-            self._refuse_expired(known.identity)
-            if self._monotonic() < known.fresh_until:
-                return known.caller
         identity = known.identity if known is not None else await self._identify(credential)
-        return await self._stand(digest, identity)
+        self._refuse_expired(identity)
+        caller = known.caller if known is not None and self._monotonic() < known.fresh_until else await self._stand(digest, identity)
+        if self._key_uses is not None and caller.api_key_id is not None:
+            self._key_uses.note(caller.api_key_id)
+        return caller
 
     def forget(self, account_id: UUID) -> None:
         """Ask the database again at the next request of this account. For `tx.after_commit` of whatever changed it."""
+        self._forgotten += 1
         for digest in [digest for digest, each in self._remembered.items() if each.identity.account_id == account_id]:
             del self._remembered[digest]
 
@@ -129,18 +135,19 @@ class Authenticator:
 
     async def _stand(self, digest: bytes, identity: Identity) -> Caller:
         """Read what holds for the account now. Counted from before the read, so that nothing remembered is older than it says."""
-        started = self._monotonic()
-        standing = await self._db.read(lambda tx: queries.find_standing(tx, identity.account_id, identity.sign_in_id))
+        started, forgotten = self._monotonic(), self._forgotten
+        standing = await self._db.read(lambda tx: queries.find_standing(tx, identity.account_id, identity.sign_in_id, identity.api_key_id))
         if standing is None or (identity.token_version is not None and identity.token_version != standing.token_version):
             self._remembered.pop(digest, None)
-            raise SignInEnded
+            raise SignInEnded if identity.api_key_id is None else RevokedApiKey
         if standing.status != "active":
             self._remembered.pop(digest, None)
             raise AccountSuspended
         caller = Caller(
             identity.account_id, standing.role, identity.scopes, identity.credential, identity.sign_in_id, identity.api_key_id, frozenset(standing.groups)
         )
-        self._remember(digest, _Remembered(identity, caller, started + self._standing_seconds))
+        if forgotten == self._forgotten:  # what was read may be from before a change that we were told of meanwhile
+            self._remember(digest, _Remembered(identity, caller, started + self._standing_seconds))
         return caller
 
     def _remember(self, digest: bytes, entry: _Remembered) -> None:
@@ -150,4 +157,4 @@ class Authenticator:
 
     def _refuse_expired(self, identity: Identity) -> None:
         if identity.expires_at is not None and self._clock.now().timestamp() >= identity.expires_at:
-            raise TokenExpired
+            raise TokenExpired if identity.api_key_id is None else ExpiredApiKey

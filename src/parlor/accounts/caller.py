@@ -1,14 +1,15 @@
 """Who is asking: what every kind of credential comes down to."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from parlor.accounts.account import Role
 from parlor.accounts.errors import AdministratorsOnly, KeyNotAllowed, ScopeMissing
 
 Scope = Literal["chat", "read", "wallet", "admin"]
-ALL_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "wallet", "admin"})
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+ALL_SCOPES: frozenset[Scope] = frozenset(SCOPES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,21 @@ class SignInEnded(Unauthenticated):
     detail = "This sign-in has ended: sign in again."
 
 
+class InvalidApiKey(Unauthenticated):
+    code = "auth.invalid_api_key"
+    detail = "This is no API key of this server: make one at /api-keys."
+
+
+class RevokedApiKey(Unauthenticated):
+    code = "auth.api_key_revoked"
+    detail = "This API key was revoked: make another one."
+
+
+class ExpiredApiKey(Unauthenticated):
+    code = "auth.api_key_expired"
+    detail = "This API key has expired: make another one."
+
+
 class InvalidRefreshToken(Unauthenticated):
     code = "auth.invalid_refresh_token"
     detail = "This refresh token is not valid (any more): sign in again."
@@ -54,6 +69,11 @@ class KeyNotAllowed(Forbidden):
     detail = "No API key may do this: sign in instead."
 
 
+class TooManyApiKeys(Conflict):
+    code = "auth.too_many_api_keys"
+    detail = "An account has at most 100 API keys that still work: revoke one first."
+
+
 class EmailTaken(Conflict):
     code = "auth.email_taken"
     detail = "An account has this email address already: sign in instead."
@@ -77,6 +97,11 @@ class SetupDone(Conflict):
 class LastAdministrator(Conflict):
     code = "auth.last_administrator"
     detail = "This is the last active administrator: make another one first."
+
+
+class NoSuchApiKey(NotFound):
+    code = "auth.no_such_api_key"
+    detail = "There is no such API key."
 
 
 class AccountNotFound(NotFound):

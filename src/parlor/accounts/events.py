@@ -1,5 +1,6 @@
 """What happened to accounts, for other rooms, audit and webhooks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -53,3 +54,19 @@ class RefreshTokenReplayed(Event):
 
     name: ClassVar[str] = "user.refresh_token_replayed"
     sign_in_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyCreated(Event):
+    """Recorded in the transaction that makes the key: whoever keeps its budget joins in there. `budget_micros` is None for a key without one."""
+
+    name: ClassVar[str] = "api_key.created"
+    api_key_id: UUID
+    scopes: Sequence[str]
+    budget_micros: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRevoked(Event):
+    name: ClassVar[str] = "api_key.revoked"
+    api_key_id: UUID

@@ -29,10 +29,11 @@ def _provider() -> "dishka.Provider":
 
 def _routes() -> "Sequence[APIRouter]":
     from parlor.accounts.api import auth_router
+    from parlor.accounts.api_keys_api import api_keys_router
     from parlor.accounts.setup_api import setup_router
     from parlor.accounts.users_api import users_router
 
-    return [auth_router(), users_router(), setup_router()]
+    return [auth_router(), api_keys_router(), users_router(), setup_router()]
 
 
 def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings") -> "Sequence[Check]":
@@ -62,7 +63,7 @@ module = Module(
     settings_key="auth",
     provider=_provider,
     routes=_routes,
-    commands={"users": "parlor.accounts.cli:app"},
+    commands={"users": "parlor.accounts.cli:app", "users keys": "parlor.accounts.keys_cli:app"},
     health=_health,
     jobs=_jobs,
     user_data=_user_data,

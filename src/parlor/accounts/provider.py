@@ -1,13 +1,16 @@
 """What the container builds for this room."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from dishka import Provider, Scope, decorate, provide, provide_all  # pyright: ignore[reportUnknownVariableType]  # of classmethod's parameters
 
 from parlor.accounts.administration import Administration
+from parlor.accounts.api_keys import ApiKeyKind, ApiKeys
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
 from parlor.accounts.directory import AccountDirectory
 from parlor.accounts.jobs import Pruning
+from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
+from parlor.accounts.key_uses import KeyUses
 from parlor.accounts.mail.opening import open_mailer
 from parlor.accounts.mail.ports import Mailer
 from parlor.accounts.passwords import Passwords
@@ -31,7 +34,19 @@ class AccountsProvider(Provider):
     scope = Scope.APP
 
     services = provide_all(
-        AccessTokens, AccountDirectory, AccountsUserData, Administration, Profiles, Pruning, RefreshTokens, Registry, Setup, SetupLinks, SignIns, SignUp
+        AccessTokens,
+        AccountDirectory,
+        AccountsUserData,
+        Administration,
+        ApiKeys,
+        Profiles,
+        Pruning,
+        RefreshTokens,
+        Registry,
+        Setup,
+        SetupLinks,
+        SignIns,
+        SignUp,
     )
 
     @provide
@@ -49,8 +64,19 @@ class AccountsProvider(Provider):
         yield from open_mailer(settings.mail, root, clock)
 
     @provide
-    def authenticator(self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens) -> Authenticator:
-        return Authenticator(db, settings, clock, [AccessTokenKind(tokens)])
+    async def key_uses(self, db: Database, clock: Clock) -> AsyncIterator[KeyUses]:
+        uses = KeyUses(db, clock)
+        yield uses
+        await uses.close()
+
+    @provide
+    def key_budgets(self) -> KeyBudgets:
+        """Of a room that keeps the money, when there is one."""
+        return NoKeyBudgets()
+
+    @provide
+    def authenticator(self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens, key_uses: KeyUses) -> Authenticator:
+        return Authenticator(db, settings, clock, [AccessTokenKind(tokens), ApiKeyKind(db)], key_uses=key_uses)
 
     @decorate
     def notices(self, notices: StartupNotices, links: SetupLinks) -> StartupNotices:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
 from parlor.accounts.account import Role, Status
-from parlor.accounts.tables import AccountRow, RefreshTokenRow, SignInRow
+from parlor.accounts.tables import AccountRow, ApiKeyRow, RefreshTokenRow, SignInRow
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 
 _NOW = bindparam("now", type_=UtcTime)
@@ -117,6 +117,13 @@ _standing_signed_in = statement(
 )
 
 
+_standing_with_key = statement(
+    select(*_STANDING)
+    .join(ApiKeyRow, and_(ApiKeyRow.account_id == AccountRow.id, ApiKeyRow.id == bindparam("api_key_id", type_=Id), ApiKeyRow.revoked_at.is_(None)))
+    .where(*_of_account)
+)
+
+
 class Standing(NamedTuple):
     role: Role
     status: Status
@@ -124,12 +131,14 @@ class Standing(NamedTuple):
     groups: list[str]
 
 
-def find_standing(tx: Transaction, account_id: UUID, sign_in_id: UUID | None) -> Standing | None:
-    """None when the account is gone or the sign-in has ended."""
-    if sign_in_id is None:
-        row = tx.run(_standing, account_id=account_id).one_or_none()
-    else:
+def find_standing(tx: Transaction, account_id: UUID, sign_in_id: UUID | None, api_key_id: UUID | None = None) -> Standing | None:
+    """None when the account is gone, the sign-in has ended or the key was revoked."""
+    if api_key_id is not None:
+        row = tx.run(_standing_with_key, account_id=account_id, api_key_id=api_key_id).one_or_none()
+    elif sign_in_id is not None:
         row = tx.run(_standing_signed_in, account_id=account_id, sign_in_id=sign_in_id).one_or_none()
+    else:
+        row = tx.run(_standing, account_id=account_id).one_or_none()
     return None if row is None else Standing(*row)
 
 

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from parlor.accounts import queries, sign_in_queries
+from parlor.accounts import api_key_queries, queries, sign_in_queries
 from parlor.accounts.authenticator import Authenticator
 from parlor.core.db import Database, Transaction
+
+MOST_EXPORTED_KEYS = 10_000
 
 
 class AccountsUserData:
@@ -24,7 +26,9 @@ class AccountsUserData:
             if account is None:
                 return {}
             sign_ins = [each._asdict() for each in sign_in_queries.list_sign_ins(tx, account_id)]
-            return {"account": msgspec.to_builtins(account), "sign_ins": msgspec.to_builtins(sign_ins)}
+            api_keys = [each._asdict() for each in api_key_queries.list_page(tx, account_id, before=queries.NEWEST, most=MOST_EXPORTED_KEYS)]
+            rows = {"account": account, "sign_ins": sign_ins, "api_keys": api_keys}
+            return {name: msgspec.to_builtins(value) for name, value in rows.items()}
 
         return await self._db.read(read)
 
@@ -32,7 +36,7 @@ class AccountsUserData:
         """The row stays without the person in it, because the ledger points to it; nobody can sign in as it."""
 
         def erase(tx: Transaction) -> int:
-            touched = sign_in_queries.delete_sign_ins(tx, account_id) + queries.erase_account(tx, account_id)
+            touched = sign_in_queries.delete_sign_ins(tx, account_id) + api_key_queries.delete_all(tx, account_id) + queries.erase_account(tx, account_id)
             tx.after_commit(lambda: self._authenticator.forget(account_id))
             return touched
 

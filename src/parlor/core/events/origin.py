@@ -27,7 +27,8 @@ def current_origin() -> Origin:
     if origin.request_id is None and (request_id := logged.get("request_id")):
         origin = replace(origin, request_id=request_id)
     if origin.actor is None and (account_id := logged.get("account_id")):
-        origin = replace(origin, actor=f"user:{account_id}")
+        key_id = logged.get("api_key_id")
+        origin = replace(origin, actor=f"api_key:{key_id}" if key_id else f"user:{account_id}")
     return origin
 
 
