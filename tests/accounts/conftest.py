@@ -21,6 +21,7 @@ from parlor.core.events import Event, Events, Subscriber
 from parlor.core.idempotency import Idempotency
 from parlor.core.jobs import Jobs
 from parlor.core.lifecycle import StartupNotices
+from parlor.core.limits import LimitSettings, RateLimits
 from parlor.core.settings import RootSettings
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
@@ -38,12 +39,18 @@ def auth_settings() -> AuthSettings:
 
 
 @pytest.fixture
+def limit_settings() -> LimitSettings:
+    """The usual limits. A test file may say otherwise."""
+    return LimitSettings()
+
+
+@pytest.fixture
 def told() -> list[Event]:
     """Every event that was recorded, in order."""
     return []
 
 
-Build = Callable[[AuthSettings], AsyncContainer]
+Build = Callable[..., AsyncContainer]
 
 
 def _always(value: Any) -> Callable[[], Any]:
@@ -51,17 +58,17 @@ def _always(value: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture
-async def build(db: Database, clock: Clock, root_settings: RootSettings, told: list[Event]) -> AsyncIterator[Build]:
+async def build(db: Database, clock: Clock, root_settings: RootSettings, limit_settings: LimitSettings, told: list[Event]) -> AsyncIterator[Build]:
     """Another replica on the same database: its own services, its own memory."""
     built: list[AsyncContainer] = []
 
-    def build(settings: AuthSettings) -> AsyncContainer:
+    def build(settings: AuthSettings, limits: LimitSettings = limit_settings) -> AsyncContainer:
         events = Events(db, Jobs())
         events.bind([Subscriber("test.listener", "*", lambda _, event: told.append(event), inside=True)])
         parts = Provider(scope=Scope.APP)
         for value, kind in (
             (db, Database), (clock, Clock), (settings, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
-            (StartupNotices(), StartupNotices), (Idempotency(db), Idempotency),
+            (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency),
         ):  # fmt: skip
             parts.provide(_always(value), provides=kind)
         assert module.provider is not None

@@ -236,11 +236,15 @@ def comparable(response: httpx2.Response, *ids: str) -> tuple[int, str, Any]:
     return response.status_code, response.headers.get("content-type", ""), body
 
 
+_CROWD = {f"PARLOR_LIMITS__{name}_PER_ADDRESS_PER_MINUTE": "0" for name in ("SIGN_UPS", "LOGINS")}
+"""Everybody whom the tests need signs up from this machine."""
+
+
 @asynccontextmanager
 async def open_site(folder: Path, engine: str, database_url: str, **settings: str) -> AsyncGenerator[Site]:
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeModel())
-        server = await stack.enter_async_context(parlor_server(folder, database_url, fake.base_url, **settings))
+        server = await stack.enter_async_context(parlor_server(folder, database_url, fake.base_url, **_CROWD, **settings))
         site = Site(server, fake, database_url, engine, stack)
         _, said = await server.run("users", "setup-link")
         token = re.search(r"/setup#(\S+)", said)

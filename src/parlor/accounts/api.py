@@ -22,26 +22,28 @@ from parlor.accounts.schemas import AccountCreate, LoginCreate, PasswordChange, 
 from parlor.accounts.setup import Setup
 from parlor.accounts.sign_ins import SignIns
 from parlor.accounts.sign_up import SignUp
+from parlor.core.errors import RateLimited
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import PUBLIC, Router
 
 _UNSUITABLE = (InvalidEmail, InvalidUsername, UnsuitablePassword)
+_BUSY = (HashingBusy, RateLimited)
 
 
 def auth_router() -> APIRouter:
     router = Router(prefix="/auth", tags=["accounts"])
 
-    @router.post("/register", status_code=201, openapi_extra=PUBLIC, responses=documents(EmailTaken, UsernameTaken, HashingBusy, *_UNSUITABLE))
+    @router.post("/register", status_code=201, openapi_extra=PUBLIC, responses=documents(EmailTaken, UsernameTaken, *_BUSY, *_UNSUITABLE))
     async def register(body: AccountCreate, sign_up: FromDishka[SignUp]) -> SessionRead:
         """Make an account. Its wallet, with the bonus, is there with it."""
         return SessionRead.of(await sign_up.register(body.application()))
 
-    @router.post("/setup", status_code=201, openapi_extra=PUBLIC, responses=documents(InvalidSetupToken, SetupDone, EmailTaken, HashingBusy, *_UNSUITABLE))
+    @router.post("/setup", status_code=201, openapi_extra=PUBLIC, responses=documents(InvalidSetupToken, SetupDone, EmailTaken, *_BUSY, *_UNSUITABLE))
     async def set_up(body: SetupCreate, setup: FromDishka[Setup]) -> SessionRead:
         """Make the first administrator, with the token of the set-up link that the server prints at its start. Works once."""
         return SessionRead.of(await setup.make_first_administrator(body.token.get_secret_value(), body.email, body.password.get_secret_value()))
 
-    @router.post("/login", openapi_extra=PUBLIC, responses=documents(InvalidCredentials, AccountSuspended, HashingBusy))
+    @router.post("/login", openapi_extra=PUBLIC, responses=documents(InvalidCredentials, AccountSuspended, *_BUSY))
     async def login(body: LoginCreate, sign_ins: FromDishka[SignIns]) -> SessionRead:
         """Sign in by email or username."""
         return SessionRead.of(await sign_ins.login(body.login, body.password.get_secret_value()))
@@ -56,7 +58,7 @@ def auth_router() -> APIRouter:
         """End the sign-in of this refresh token, its access tokens too. An unknown token is no error."""
         await sign_ins.logout(body.refresh_token.get_secret_value())
 
-    @router.post("/password", responses=documents(InvalidCredentials, UnsuitablePassword, HashingBusy))
+    @router.post("/password", responses=documents(InvalidCredentials, UnsuitablePassword, *_BUSY))
     async def change_password(body: PasswordChange, caller: CallerDep, sign_ins: FromDishka[SignIns]) -> SessionRead:
         """Change one's password. Ends all sign-ins; the reply is a new one."""
         current, new = body.current_password.get_secret_value(), body.new_password.get_secret_value()

@@ -8,6 +8,7 @@ from parlor.accounts.administration import Administration
 from parlor.accounts.api_keys import ApiKeyKind, ApiKeys
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
 from parlor.accounts.directory import AccountDirectory
+from parlor.accounts.guesses import Guesses
 from parlor.accounts.jobs import Pruning
 from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
 from parlor.accounts.key_uses import KeyUses
@@ -39,6 +40,7 @@ class AccountsProvider(Provider):
         AccountsUserData,
         Administration,
         ApiKeys,
+        Guesses,
         Profiles,
         Pruning,
         RefreshTokens,

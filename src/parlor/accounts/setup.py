@@ -11,6 +11,8 @@ from parlor.accounts.sign_ins import Session, SignIns
 from parlor.accounts.sign_up import Application, SignUp
 from parlor.core.crypto import SecretKey
 from parlor.core.db import Database, Transaction
+from parlor.core.events import current_origin
+from parlor.core.limits import RateLimits
 from parlor.core.web.settings import ServerSettings
 
 _PURPOSE = "first administrator"
@@ -48,15 +50,17 @@ class SetupLinks:
 
 
 class Setup:
-    def __init__(self, db: Database, links: SetupLinks, registry: Registry, sign_up: SignUp, sign_ins: SignIns) -> None:
+    def __init__(self, db: Database, links: SetupLinks, registry: Registry, sign_up: SignUp, sign_ins: SignIns, limits: RateLimits) -> None:
         self._db = db
         self._links = links
         self._registry = registry
         self._sign_up = sign_up
         self._sign_ins = sign_ins
+        self._limits = limits
 
     async def make_first_administrator(self, token: str, email: str, password: str) -> Session:
         """Raises `InvalidSetupToken`; `SetupDone` for everybody but the first; and what a sign-up raises."""
+        await self._limits.hit("logins_per_address_per_minute", current_origin().address)
         self._links.check(token)
         if await self._db.read(queries.is_set_up):  # before the hash, so that an old link costs nothing
             raise SetupDone

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BigInteger, String, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from parlor.accounts.account import Role, Status
 from parlor.accounts.tables import AccountRow, ApiKeyRow, RefreshTokenRow, SignInRow
@@ -154,6 +154,18 @@ _list = statement(
 
 def list_sign_ins(tx: Transaction, account_id: UUID) -> list[Any]:
     return tx.run(_list, account_id=account_id).all()
+
+
+_from_address = statement(
+    select(SignInRow.id)
+    .where(SignInRow.account_id == bindparam("account_id", type_=Id), SignInRow.address == bindparam("address", type_=String))
+    .limit(literal_column("1", BigInteger))
+)
+
+
+def has_signed_in_from(tx: Transaction, account_id: UUID, address: str) -> bool:
+    """Whether the account knows this address from before."""
+    return tx.run(_from_address, account_id=account_id, address=address).one_or_none() is not None
 
 
 _delete_all = statement(delete(SignInRow).where(SignInRow.account_id == bindparam("account_id", type_=Id)).returning(SignInRow.id))

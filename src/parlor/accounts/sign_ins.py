@@ -1,5 +1,6 @@
 """Signing in and out: passwords and refresh tokens in, sessions out."""
 
+import contextlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from parlor.accounts.account import Account
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.errors import AccountNotFound, AccountSuspended, InvalidCredentials, InvalidEmail, InvalidRefreshToken
 from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged
+from parlor.accounts.guesses import Guesses
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
 from parlor.accounts.text import normalise_email
 from parlor.accounts.tokens import AccessTokens
 from parlor.core.db import Database, Transaction
-from parlor.core.events import Events
+from parlor.core.events import Events, current_origin
+from parlor.core.limits import RateLimits
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,37 @@ class Session:
 
 
 class SignIns:
-    def __init__(self, db: Database, passwords: Passwords, access: AccessTokens, refresh: RefreshTokens, authenticator: Authenticator, events: Events) -> None:
+    def __init__(
+        self,
+        db: Database,
+        passwords: Passwords,
+        access: AccessTokens,
+        refresh: RefreshTokens,
+        authenticator: Authenticator,
+        events: Events,
+        limits: RateLimits,
+        guesses: Guesses,
+    ) -> None:
         self._db = db
         self._passwords = passwords
         self._access = access
         self._refresh = refresh
         self._authenticator = authenticator
         self._events = events
+        self._limits = limits
+        self._guesses = guesses
 
     async def login(self, login: str, password: str) -> Session:
-        """By email or username. Raises `InvalidCredentials`, the same and in the same time for an unknown account; `AccountSuspended`.
+        """By email or username. Raises `InvalidCredentials`, the same and in the same time for an unknown account; `RateLimited`; `AccountSuspended`.
 
-        The second only after the right password: nobody else learns that the account is there.
+        The last only after the right password: nobody else learns that the account is there.
         """
-        found = await self._db.read(lambda tx: _find_password(tx, login))
-        account_id, stored = found or (None, None)
+        address = current_origin().address
+        await self._limits.hit("logins_per_address_per_minute", address)
+        account_id, stored, whose = await self._db.read(lambda tx: _find_password(tx, login, address))
+        await self._guesses.admit(whose)
         is_right = await self._passwords.verify(stored, password)
+        await self._guesses.judge(whose, is_right=is_right)
         if account_id is None or stored is None or not is_right:
             raise InvalidCredentials
         fresh_hash = await self._passwords.hash(password) if self._passwords.needs_rehash(stored) else None
@@ -88,12 +106,16 @@ class SignIns:
         await self._db.write(end)
 
     async def change_password(self, account_id: UUID, current: str, new: str) -> Session:
-        """Ends every sign-in of the account and opens one for who asked. Raises `InvalidCredentials`, `UnsuitablePassword`."""
+        """Ends every sign-in of the account and opens one for who asked. Raises `InvalidCredentials`, `UnsuitablePassword`, `RateLimited`."""
         stored, account = await self._db.read(lambda tx: (queries.password_hash(tx, account_id), queries.find_account(tx, account_id)))
         if account is None:
             raise AccountNotFound
         self._passwords.refuse_unsuitable(new, account.email, account.username, field="new_password")
-        if not await self._passwords.verify(stored, current):
+        whose = str(account_id)  # a stolen access token is no way to guess the password
+        await self._guesses.admit(whose)
+        is_right = await self._passwords.verify(stored, current)
+        await self._guesses.judge(whose, is_right=is_right)
+        if not is_right:
             raise InvalidCredentials("This is not the current password.")
         new_hash = await self._passwords.hash(new)
 
@@ -121,11 +143,19 @@ class SignIns:
         return Session(account, access, issued.text, self._access.lifetime_seconds)
 
 
-def _find_password(tx: Transaction, login: str) -> tuple[UUID, str | None] | None:
-    login = login.strip()
+def _find_password(tx: Transaction, login: str, address: str | None) -> tuple[UUID | None, str | None, str]:
+    """The account and its password hash, if there are such, and whose password is guessed: see `Guesses`.
+
+    Who signs in from where the account has signed in before is counted apart, or anybody could keep its owner out by failing all the time.
+    """
+    login, found = login.strip().lower(), None
     if "@" not in login:
-        return queries.find_password(tx, username=login.lower())
-    try:
-        return queries.find_password(tx, email=normalise_email(login))
-    except InvalidEmail:
-        return None
+        found = queries.find_password(tx, username=login)
+    else:
+        with contextlib.suppress(InvalidEmail):
+            login = normalise_email(login)
+            found = queries.find_password(tx, email=login)
+    account_id, stored = found or (None, None)
+    if account_id is not None and address is not None and sign_in_queries.has_signed_in_from(tx, account_id, address):
+        return account_id, stored, f"{login} at {address}"
+    return account_id, stored, login

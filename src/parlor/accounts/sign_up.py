@@ -10,6 +10,8 @@ from parlor.accounts.registry import NewAccount, Registry
 from parlor.accounts.sign_ins import Session, SignIns
 from parlor.accounts.text import clean_groups, normalise_email, normalise_username
 from parlor.core.db import Database, Transaction
+from parlor.core.events import current_origin
+from parlor.core.limits import RateLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +25,16 @@ class Application:
 
 
 class SignUp:
-    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns) -> None:
+    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns, limits: RateLimits) -> None:
         self._db = db
         self._registry = registry
         self._passwords = passwords
         self._sign_ins = sign_ins
+        self._limits = limits
 
     async def register(self, application: Application) -> Session:
-        """An ordinary account, signed in. Raises `EmailTaken`, `UsernameTaken`, `InvalidEmail`, `InvalidUsername`, `UnsuitablePassword`."""
+        """An ordinary account, signed in. Raises `RateLimited`, `EmailTaken`, `UsernameTaken`, `InvalidEmail`, `InvalidUsername`, `UnsuitablePassword`."""
+        await self._limits.hit("sign_ups_per_address_per_minute", current_origin().address)
         new = await self.prepare(application)
 
         def add(tx: Transaction) -> tuple[Account, Issued]:

@@ -14,6 +14,7 @@ from parlor.chat.questions import checked_text, text_of_content
 from parlor.chat.schemas import MessageCreate, RegenerateCreate, TurnAndMessage
 from parlor.chat.sending import Question
 from parlor.chat.settings import ChatSettings
+from parlor.core.errors import RateLimited
 from parlor.core.idempotency import IdempotencyMismatch
 from parlor.core.web import Router, documents
 from parlor.turns import TurnInProgress
@@ -30,7 +31,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "With `wait`, the turn and its answer; with `Accept: text/event-stream`, the turn's events.",
         "content": {"text/event-stream": {}},
     },
-    **documents(NoSuchSession, NoSuchMessage, UnknownAgent, TurnInProgress, InsufficientFunds, EmptyMessage, MessageTooLong, IdempotencyMismatch),
+    **documents(NoSuchSession, NoSuchMessage, UnknownAgent, TurnInProgress, InsufficientFunds, EmptyMessage, MessageTooLong, IdempotencyMismatch, RateLimited),
 }
 
 

@@ -6,10 +6,11 @@ from parlor.chat.answering import Answering
 from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
+from parlor.chat.turn_limit import TurnLimit
 from parlor.chat.user_data import ChatUserData
 
 
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Answering, MessageSearch, Sender, Sessions, ChatUserData)
+    provider.provide_all(Answering, MessageSearch, Sender, Sessions, ChatUserData, TurnLimit)
     return provider

@@ -11,7 +11,9 @@ from parlor.chat.errors import NoSuchMessage, NoSuchSession, PromptTooLong
 from parlor.chat.history import to_model_messages, tokens_of, window
 from parlor.chat.questions import title_of
 from parlor.chat.settings import ChatSettings
+from parlor.chat.turn_limit import TurnLimit
 from parlor.core.db import Database, Transaction
+from parlor.core.errors import RateLimited
 from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
 from parlor.llm import Model, ModelRegistry
@@ -91,8 +93,10 @@ class Sender:
         prices: PriceBook,
         loop: AgentLoop,
         settings: ChatSettings,
+        limit: TurnLimit,
     ) -> None:
         self._db = db
+        self._limit = limit
         self._engine = engine
         self._wallet = wallet
         self._idempotency = idempotency
@@ -103,13 +107,26 @@ class Sender:
         self._settings = settings
 
     async def send(self, question: Question, key: Key | None = None) -> Sent:
-        """Refuses before anything is saved: NoSuchSession, NoSuchMessage, TurnInProgress, InsufficientFunds, UnknownAgent, UnknownModel, IdempotencyMismatch.
+        """Refuses before anything is saved: NoSuchSession, NoSuchMessage, TurnInProgress, InsufficientFunds, UnknownAgent, UnknownModel, IdempotencyMismatch,
+        RateLimited.
 
         The same key and body again give the same turn, also while it runs, and also when a new turn would be refused.
         """
         if key is not None and (replay := await self._replay(question, key)) is not None:
             return replay
         self._engine.admit(question.account_id)
+        written = None if key is None else key.key
+        try:
+            await self._limit.take(question.account_id, written, is_free=question.is_free)
+        except RateLimited:
+            # Looked up again: the first request with this key may have come to its end since.
+            if key is None or (replay := await self._replay(question, key)) is None:
+                raise
+            return replay
+        with self._limit.on_its_way(question.account_id, written):
+            return await self._begin(question, key)
+
+    async def _begin(self, question: Question, key: Key | None) -> Sent:
         await self._prices.fresh()
         found: dict[str | None, Model] = {}
         while True:
