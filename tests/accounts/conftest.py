@@ -22,6 +22,7 @@ from parlor.core.idempotency import Idempotency
 from parlor.core.jobs import Jobs
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.limits import LimitSettings, RateLimits
+from parlor.core.outbound import OutboundSettings, provide_outbound
 from parlor.core.settings import RootSettings
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
@@ -71,6 +72,8 @@ async def build(db: Database, clock: Clock, root_settings: RootSettings, limit_s
             (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency),
         ):  # fmt: skip
             parts.provide(_always(value), provides=kind)
+        parts.provide(_always(OutboundSettings()), provides=OutboundSettings)
+        parts.provide(provide_outbound)
         assert module.provider is not None
         built.append(make_async_container(parts, module.provider()))
         return built[-1]

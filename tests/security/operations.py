@@ -17,6 +17,7 @@ Bodies = Mapping[str, Callable[[Scene], dict[str, Any]]]
 SAMPLES: Bodies = {
     "register": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
     "login": lambda scene: {"login": scene.owner.email, "password": PASSWORD},
+    "google": lambda scene: {"id_token": "x.y.z"},
     "setup": lambda scene: {"token": "x" * 43, "email": "second@example.com", "password": PASSWORD},
     "refresh": lambda scene: {"refresh_token": "rt_" + "x" * 43},
     "logout": lambda scene: {"refresh_token": "rt_" + "x" * 43},

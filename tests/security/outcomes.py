@@ -44,6 +44,11 @@ def public(status: int, **more: Any) -> Declared:
     return Declared(dict.fromkeys(_EVERYBODY, (status, "")), **more)
 
 
+def off(code: str, **more: Any) -> Declared:
+    """Public, and switched off by the settings of this server."""
+    return Declared(dict.fromkeys(_EVERYBODY, (404, code)), **more)
+
+
 def own(status: int, **more: Any) -> Declared:
     """Names no object: whoever is signed in gets their own."""
     return Declared({**dict.fromkeys(_EVERYBODY, (status, "")), **_NOBODY}, **more)
@@ -111,6 +116,9 @@ DECLARED: Mapping[str, Declared] = {
         dict.fromkeys(_EVERYBODY, (403, "auth.invalid_setup_token")), body=_sends(token="x" * 43, email="second@example.com", password=PASSWORD)
     ),
     "POST /api/v1/auth/password": own(200, body=_sends(current_password=PASSWORD, new_password="another quiet river"), ends_sign_ins=True),
+    "POST /api/v1/auth/google": off("auth.google_off", body=_sends(id_token="x")),
+    "GET /api/v1/auth/google/start": off("auth.google_off"),
+    "GET /api/v1/auth/google/callback": off("auth.google_off"),
     "GET /api/v1/auth/me": own(200, scopes=_READ),
     "PATCH /api/v1/auth/me": own(200, body=_sends(display_name="Somebody")),
     "POST /api/v1/api-keys": own(201, body=_sends(name="Mine")),

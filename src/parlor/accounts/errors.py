@@ -1,6 +1,6 @@
 """Refusals of this room."""
 
-from parlor.core.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from parlor.core.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 
 
 class InvalidCredentials(Unauthenticated):
@@ -128,3 +128,44 @@ class UnsuitablePassword(Invalid):
 class HashingBusy(RateLimited):
     code = "auth.busy"
     detail = "Too many people are signing in at this moment: try again in a second."
+
+
+class GoogleOff(NotFound):
+    code = "auth.google_off"
+    detail = "Signing in with Google is off here: an administrator can set PARLOR_AUTH__GOOGLE__CLIENT_ID and PARLOR_AUTH__GOOGLE__CLIENT_SECRET."
+
+
+class InvalidIdToken(Unauthenticated):
+    """The same whatever is wrong with it."""
+
+    code = "auth.invalid_id_token"
+    detail = "This ID token does not sign anybody in here: get a new one from the provider."
+
+
+class InvalidSignInFlow(Unauthenticated):
+    code = "auth.invalid_sign_in_flow"
+    detail = "This sign-in was not begun in this browser, is over, or took longer than ten minutes: start again."
+
+
+class SignInRefused(Unauthenticated):
+    """The provider sent somebody back without a proof, or with a code that it does not honour."""
+
+    code = "auth.sign_in_refused"
+    detail = "The provider did not sign you in: start again."
+
+
+class UnsafeNext(Invalid):
+    code = "auth.unsafe_next"
+    detail = "next is a path of this server, such as /chat: one slash at its beginning, and no backslash, space or control character."
+
+
+class LinkRefused(Conflict):
+    code = "auth.link_refused"
+    detail = "An administrator's account has this address and has not verified it: sign in with its password, verify the address, and come again."
+
+
+class ProviderUnavailable(Unavailable):
+    """Carries `retry_after_seconds`."""
+
+    code = "auth.provider_unavailable"
+    detail = "Whoever vouches for this sign-in cannot be reached: try again in a moment, or sign in another way."

@@ -70,3 +70,12 @@ class ApiKeyCreated(Event):
 class ApiKeyRevoked(Event):
     name: ClassVar[str] = "api_key.revoked"
     api_key_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserIdentityLinked(Event):
+    """From now on `issuer` vouches for this account. `took_over` when its address was unverified, so that whatever opened it before was taken away."""
+
+    name: ClassVar[str] = "user.identity_linked"
+    issuer: str
+    took_over: bool

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from parlor.accounts import identity_queries
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.settings import AuthSettings
 from parlor.core.db import Database
@@ -11,7 +12,10 @@ from parlor.core.jobs import Job
 
 
 class Pruning:
-    """Deletes sign-ins and used refresh tokens once no token of that time could be accepted any more, so that the tables do not grow with every refresh."""
+    """Deletes sign-ins and used refresh tokens once no token of that time could be accepted any more, so that the tables do not grow with every refresh.
+
+    With them go sign-ins at an issuer that nobody came back from in time.
+    """
 
     def __init__(self, db: Database, settings: AuthSettings) -> None:
         self._db = db
@@ -19,6 +23,8 @@ class Pruning:
 
     async def run(self, args: Mapping[str, Any]) -> None:
         while await self._db.write(lambda tx: queries.prune_page(tx, tx.now() - self._kept), bulk=True):
+            pass
+        while await self._db.write(identity_queries.prune_flows, bulk=True):
             pass
 
     def job(self) -> Job:

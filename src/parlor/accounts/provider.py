@@ -9,6 +9,9 @@ from parlor.accounts.api_keys import ApiKeyKind, ApiKeys
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
 from parlor.accounts.directory import AccountDirectory
 from parlor.accounts.guesses import Guesses
+from parlor.accounts.google import GoogleSignIn
+from parlor.accounts.identities import ExternalIdentities
+from parlor.accounts.issuers import Issuers
 from parlor.accounts.jobs import Pruning
 from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
 from parlor.accounts.key_uses import KeyUses
@@ -41,6 +44,9 @@ class AccountsProvider(Provider):
         Administration,
         ApiKeys,
         Guesses,
+        ExternalIdentities,
+        GoogleSignIn,
+        Issuers,
         Profiles,
         Pruning,
         RefreshTokens,

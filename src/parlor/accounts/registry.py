@@ -23,6 +23,7 @@ class NewAccount:
     password_hash: str | None = None
     role: Role = "user"
     groups: tuple[str, ...] = ()
+    email_verified: bool = False
 
 
 class Registry:
@@ -56,7 +57,7 @@ class Registry:
             username=new.username,
             display_name=new.display_name,
             role=new.role,
-            email_verified=False,
+            email_verified=new.email_verified,
             password_hash=new.password_hash,
             is_first_admin=is_first_admin,
             groups=list(new.groups),

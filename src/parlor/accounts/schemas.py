@@ -78,6 +78,10 @@ class RefreshTokenUse(_Body):
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 
 
+class IdTokenUse(_Body):
+    id_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)]
+
+
 class PasswordChange(_Body):
     current_password: Password
     new_password: Password

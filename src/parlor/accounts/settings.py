@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from parlor.accounts.mail.settings import MailSettings
+from parlor.accounts.oidc.settings import GoogleSettings, TrustedIssuer
 from parlor.core.crypto import secret_refusal
 from parlor.core.settings import RootSettings
 
@@ -37,7 +38,18 @@ class AuthSettings(BaseModel):
     argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Lanes of one hash.")
     mail: MailSettings = Field(default_factory=MailSettings)
 
+    google: GoogleSettings = Field(default_factory=GoogleSettings)
+    issuers: tuple[TrustedIssuer, ...] = Field(
+        default=(),
+        description=(
+            "Issuers whose tokens let people in, as a JSON array of {issuer, audience, jwks_url?, algorithms?, claims?, links_by_email?}. "
+            "The first use makes the account."
+        ),
+    )
+
     def refusals(self, root: RootSettings) -> Iterable[str]:
+        yield from self.google.refusals()
+        yield from self._issuer_refusals()
         if refusal := secret_refusal(self.secret_key, root):
             yield refusal
         if self.argon2_memory_kib < 8 * self.argon2_parallelism:
@@ -46,3 +58,10 @@ class AuthSettings(BaseModel):
 
     def warnings(self, root: RootSettings) -> Iterable[str]:
         yield from self.mail.warnings(root)
+
+    def _issuer_refusals(self) -> Iterable[str]:
+        names = [each.issuer for each in self.issuers]
+        if self.issuer in names:
+            yield f"PARLOR_AUTH__ISSUERS names {self.issuer!r}, which is the `iss` of our own tokens (PARLOR_AUTH__ISSUER)."
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"PARLOR_AUTH__ISSUERS names {name} twice: one entry can list several audiences."

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from parlor.accounts import api_key_queries, queries, sign_in_queries
+from parlor.accounts import api_key_queries, identity_queries, queries, sign_in_queries
 from parlor.accounts.authenticator import Authenticator
+from parlor.accounts.identities import ExternalIdentities
 from parlor.core.db import Database, Transaction
 
 MOST_EXPORTED_KEYS = 10_000
@@ -16,9 +17,10 @@ MOST_EXPORTED_KEYS = 10_000
 class AccountsUserData:
     name = "accounts"
 
-    def __init__(self, db: Database, authenticator: Authenticator) -> None:
+    def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities) -> None:
         self._db = db
         self._authenticator = authenticator
+        self._identities = identities
 
     async def export(self, account_id: UUID) -> Mapping[str, Any]:
         def read(tx: Transaction) -> Mapping[str, Any]:
@@ -27,7 +29,8 @@ class AccountsUserData:
                 return {}
             sign_ins = [each._asdict() for each in sign_in_queries.list_sign_ins(tx, account_id)]
             api_keys = [each._asdict() for each in api_key_queries.list_page(tx, account_id, before=queries.NEWEST, most=MOST_EXPORTED_KEYS)]
-            rows = {"account": account, "sign_ins": sign_ins, "api_keys": api_keys}
+            identities = [each._asdict() for each in identity_queries.list_identities(tx, account_id)]
+            rows = {"account": account, "sign_ins": sign_ins, "api_keys": api_keys, "external_identities": identities}
             return {name: msgspec.to_builtins(value) for name, value in rows.items()}
 
         return await self._db.read(read)
@@ -36,7 +39,8 @@ class AccountsUserData:
         """The row stays without the person in it, because the ledger points to it; nobody can sign in as it."""
 
         def erase(tx: Transaction) -> int:
-            touched = sign_in_queries.delete_sign_ins(tx, account_id) + api_key_queries.delete_all(tx, account_id) + queries.erase_account(tx, account_id)
+            touched = sign_in_queries.delete_sign_ins(tx, account_id) + api_key_queries.delete_all(tx, account_id)
+            touched += self._identities.erase(tx, account_id) + queries.erase_account(tx, account_id)
             tx.after_commit(lambda: self._authenticator.forget(account_id))
             return touched
 
