@@ -18,6 +18,7 @@ from parlor.core.events import Events
 from parlor.core.ids import new_id
 from parlor.core.jobs import Jobs
 from parlor.core.settings import RootSettings
+from parlor.wallet.cli import Progress
 from tests.wallet.conftest import BONUS, House
 
 Call = Callable[..., str]
@@ -129,7 +130,7 @@ def test_vouchers_are_made_listed_and_revoked(call: Call, house: None) -> None:
 
 def test_verify_is_content_with_books_that_agree(call: Call, house: None) -> None:
     assert call("verify") == "Every wallet is what its ledger says.\n"
-    assert json.loads(call("verify", "--json")) == {"ok": True, "differences": []}
+    assert json.loads(call("verify", "--json")) == {"ok": True, "differences": [], "rows": 3}, "a transaction, its entry and a wallet"
 
 
 def test_verify_names_the_first_difference_and_fails(call: Call, house: None, database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
@@ -143,4 +144,14 @@ def test_verify_names_the_first_difference_and_fails(call: Call, house: None, da
     assert complaint.startswith("INV-M2: wallet ")
     assert f"{BONUS + 1} available" in complaint
     report = json.loads(call("verify", "--json", code=1))
-    assert (report["ok"], [each["code"] for each in report["differences"]]) == (False, ["INV-M2"])
+    (difference,) = report["differences"]
+    assert (report["ok"], difference["code"], difference["expected"], difference["found"]) == (False, "INV-M2", BONUS, BONUS + 1)
+    assert difference["account_id"] in difference["sentence"]
+
+
+def test_a_long_ledger_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(every_rows=10)
+    for rows in (9, 0, 1, 25, 4):
+        progress.add(rows)
+    assert capsys.readouterr() == ("", "10 rows agree so far\n35 rows agree so far\n")
+    assert progress.rows == 39

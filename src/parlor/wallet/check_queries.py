@@ -1,142 +1,179 @@
-"""The SQL that derives every balance again. It reads whole tables, and says at most 20 things about each."""
+"""The SQL that derives every balance again, in pages: each statement reads on behind a key, so that a ledger of any length fits in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, String, bindparam, column, text
+from sqlalchemy import BigInteger, Boolean, Integer, String, bindparam, column, text
 
-from parlor.core.db import Id, Transaction, UtcTime, statement
+from parlor.core.db import Id, Statement, Transaction, UtcTime, statement
 
-_ID, _ACCOUNT = column("id", Id()), column("account_id", Id())
+PAGE = 1000
+BEFORE_THE_FIRST = UUID(int=0)
+
+Seen = Callable[[int], None]
+"""Told after each page how many rows it had."""
 
 
-def _micros(*names: str) -> list[Any]:
+def _ids(*names: str) -> list[Any]:
+    return [column(name, Id()) for name in names]
+
+
+def _numbers(*names: str) -> list[Any]:
     return [column(name, BigInteger()) for name in names]
 
 
-_unbalanced = statement(
-    text("""
-    SELECT t.id AS id, CAST(COALESCE(SUM(e.amount_micros), 0) AS BIGINT) AS total, COUNT(e.id) AS legs
-    FROM ledger_transactions t LEFT JOIN ledger_entries e ON e.transaction_id = t.id
-    GROUP BY t.id HAVING COUNT(e.id) < 2 OR SUM(e.amount_micros) <> 0 LIMIT 20
-    """).columns(_ID, *_micros("total", "legs"))
+def _texts(*names: str) -> list[Any]:
+    return [column(name, String()) for name in names]
+
+
+def _page(sql: str, *columns: Any) -> Statement:
+    keys = (bindparam("after", type_=Id()), bindparam("most", type_=Integer()))
+    return statement(text(sql).bindparams(*keys).columns(*columns))
+
+
+_transactions = _page(
+    """
+    SELECT t.id AS id, t.kind AS kind, COUNT(e.id) AS legs, CAST(COALESCE(SUM(e.amount_micros), 0) AS BIGINT) AS total,
+        CAST(COALESCE(SUM(CASE WHEN e.account_id IS NOT NULL THEN e.amount_micros ELSE 0 END), 0) AS BIGINT) AS users,
+        CAST(COALESCE(SUM(CASE WHEN e.platform = 'overrun' THEN e.amount_micros ELSE 0 END), 0) AS BIGINT) AS overrun,
+        h.state AS hold_state, h.charge_micros AS hold_charge, h.overrun_micros AS hold_overrun, r.amount_micros AS refunded, u.voucher_id AS voucher_id
+    FROM (SELECT id, kind FROM ledger_transactions WHERE id > :after ORDER BY id LIMIT :most) t
+    LEFT JOIN ledger_entries e ON e.transaction_id = t.id
+    LEFT JOIN holds h ON h.id = t.id
+    LEFT JOIN refunds r ON r.transaction_id = t.id
+    LEFT JOIN voucher_uses u ON u.transaction_id = t.id
+    GROUP BY t.id, t.kind, h.state, h.charge_micros, h.overrun_micros, r.amount_micros, u.voucher_id
+    ORDER BY t.id
+    """,
+    *_ids("id"),
+    *_texts("kind"),
+    *_numbers("legs", "total", "users", "overrun"),
+    *_texts("hold_state"),
+    *_numbers("hold_charge", "hold_overrun", "refunded"),
+    *_ids("voucher_id"),
 )
 
-_wrong_wallets = statement(
-    text("""
-    SELECT * FROM (
-        SELECT w.account_id AS account_id, w.available_micros AS available, w.held_micros AS held, w.entry_count AS entries,
-            CAST(COALESCE(e.total, 0) AS BIGINT) AS posted, CAST(COALESCE(h.total, 0) AS BIGINT) AS open_holds, COALESCE(e.entries, 0) AS numbered
-        FROM wallets w
-        LEFT JOIN (
-            SELECT account_id, SUM(amount_micros) AS total, COUNT(*) AS entries FROM ledger_entries WHERE account_id IS NOT NULL GROUP BY account_id
-        ) e ON e.account_id = w.account_id
-        LEFT JOIN (SELECT account_id, SUM(amount_micros) AS total FROM holds WHERE state = 'open' GROUP BY account_id) h ON h.account_id = w.account_id
-    ) found
-    WHERE available + held <> posted OR held <> open_holds OR entries <> numbered OR available < 0 OR held < 0
-    ORDER BY account_id LIMIT 20
-    """).columns(_ACCOUNT, *_micros("available", "held", "entries", "posted", "open_holds", "numbered"))
+_wallets = _page(
+    """
+    SELECT w.account_id AS account_id, w.available_micros AS available, w.held_micros AS held, w.entry_count AS entries,
+        CAST(COALESCE((SELECT SUM(h.amount_micros) FROM holds h WHERE h.account_id = w.account_id AND h.state = 'open'), 0) AS BIGINT) AS open_holds
+    FROM wallets w WHERE w.account_id > :after ORDER BY w.account_id LIMIT :most
+    """,
+    *_ids("account_id"),
+    *_numbers("available", "held", "entries", "open_holds"),
 )
 
-_held_without_wallet = statement(
+_entries = statement(
     text("""
-    SELECT h.id AS id FROM holds h LEFT JOIN wallets w ON w.account_id = h.account_id
-    WHERE h.state = 'open' AND h.amount_micros > 0 AND w.account_id IS NULL LIMIT 20
-    """).columns(_ID)
+    SELECT e.account_id AS account_id, e.number AS number, e.amount_micros AS amount, e.balance_micros AS balance, e.transaction_id AS transaction_id,
+        t.id IS NULL AS is_orphan
+    FROM ledger_entries e LEFT JOIN ledger_transactions t ON t.id = e.transaction_id
+    WHERE e.account_id IS NOT NULL AND (e.account_id, e.number) > (:account, :number) ORDER BY e.account_id, e.number LIMIT :most
+    """)
+    .bindparams(bindparam("account", type_=Id()), bindparam("number", type_=BigInteger()), bindparam("most", type_=Integer()))
+    .columns(*_ids("account_id"), *_numbers("number", "amount", "balance"), *_ids("transaction_id"), column("is_orphan", Boolean()))
 )
 
-_broken_chain = statement(
-    text("""
-    SELECT * FROM (
-        SELECT account_id, number, balance_micros AS balance,
-            CAST(SUM(amount_micros) OVER (PARTITION BY account_id ORDER BY number) AS BIGINT) AS derived,
-            ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY number) AS place
-        FROM ledger_entries WHERE account_id IS NOT NULL
-    ) found
-    WHERE balance <> derived OR number <> place ORDER BY account_id, number LIMIT 20
-    """).columns(_ACCOUNT, *_micros("number", "balance", "derived", "place"))
-)
-
-_half_resolved = statement(
-    text("""
-    SELECT id FROM holds
-    WHERE (state = 'open') <> (resolved_at IS NULL) OR (state <> 'settled' AND (charge_micros <> 0 OR overrun_micros <> 0)) LIMIT 20
-    """).columns(_ID)
-)
-
-_overdue = statement(
-    text("SELECT id FROM holds WHERE state = 'open' AND expires_at < :before LIMIT 20").bindparams(bindparam("before", type_=UtcTime())).columns(_ID)
-)
-
-_over_hold = statement(text("SELECT id FROM holds WHERE charge_micros > amount_micros OR charge_micros < 0 OR overrun_micros < 0 LIMIT 20").columns(_ID))
-
-_wrong_charges = statement(
-    text("""
-    SELECT h.id AS id FROM holds h
+_holds = _page(
+    """
+    SELECT h.id AS id, h.account_id AS account_id, h.state AS state, h.amount_micros AS amount, h.charge_micros AS charge, h.overrun_micros AS overrun,
+        h.expires_at AS expires_at, h.resolved_at IS NULL AS is_unresolved, w.account_id IS NULL AS lacks_wallet, t.id IS NULL AS lacks_charge
+    FROM holds h
+    LEFT JOIN wallets w ON w.account_id = h.account_id
     LEFT JOIN ledger_transactions t ON t.id = h.id AND t.kind = 'charge'
-    LEFT JOIN (
-        SELECT transaction_id, SUM(CASE WHEN account_id IS NOT NULL THEN -amount_micros ELSE 0 END) AS charged,
-            SUM(CASE WHEN platform = 'overrun' THEN -amount_micros ELSE 0 END) AS overrun
-        FROM ledger_entries GROUP BY transaction_id
-    ) e ON e.transaction_id = h.id
-    WHERE (h.charge_micros <> 0 OR h.overrun_micros <> 0 OR t.id IS NOT NULL)
-        AND (t.id IS NULL OR e.transaction_id IS NULL OR e.charged <> h.charge_micros OR e.overrun <> h.overrun_micros) LIMIT 20
-    """).columns(_ID)
+    WHERE h.id > :after ORDER BY h.id LIMIT :most
+    """,
+    *_ids("id", "account_id"),
+    *_texts("state"),
+    *_numbers("amount", "charge", "overrun"),
+    column("expires_at", UtcTime()),
+    *[column(name, Boolean()) for name in ("is_unresolved", "lacks_wallet", "lacks_charge")],
 )
 
-_charged_for_nothing = statement(
-    text("""
-    SELECT t.id AS id FROM ledger_transactions t LEFT JOIN holds h ON h.id = t.id AND h.state = 'settled'
-    WHERE t.kind = 'charge' AND h.id IS NULL LIMIT 20
-    """).columns(_ID)
+_refunds = _page(
+    """
+    SELECT r.charge_id AS id, h.account_id AS account_id, h.charge_micros AS charge, CAST(SUM(r.amount_micros) AS BIGINT) AS refunded,
+        SUM(CASE WHEN e.id IS NULL THEN 1 ELSE 0 END) AS elsewhere
+    FROM refunds r
+    LEFT JOIN holds h ON h.id = r.charge_id
+    LEFT JOIN ledger_entries e ON e.transaction_id = r.transaction_id AND e.account_id = h.account_id
+    WHERE r.charge_id > :after GROUP BY r.charge_id, h.account_id, h.charge_micros ORDER BY r.charge_id LIMIT :most
+    """,
+    *_ids("id", "account_id"),
+    *_numbers("charge", "refunded", "elsewhere"),
+)
+
+_vouchers = _page(
+    """
+    SELECT v.id AS id, v.max_uses AS max_uses, v.use_count AS counted, COUNT(u.account_id) AS uses,
+        SUM(CASE WHEN u.account_id IS NOT NULL AND (e.id IS NULL OR e.amount_micros <> v.amount_micros) THEN 1 ELSE 0 END) AS unpaid
+    FROM (SELECT id, amount_micros, max_uses, use_count FROM vouchers WHERE id > :after ORDER BY id LIMIT :most) v
+    LEFT JOIN voucher_uses u ON u.voucher_id = v.id
+    LEFT JOIN ledger_transactions t ON t.id = u.transaction_id AND t.kind = 'voucher'
+    LEFT JOIN ledger_entries e ON e.transaction_id = t.id AND e.account_id = u.account_id
+    GROUP BY v.id, v.max_uses, v.use_count ORDER BY v.id
+    """,
+    *_ids("id"),
+    *_numbers("max_uses", "counted", "uses", "unpaid"),
 )
 
 _used_twice = statement(
-    text("SELECT kind, reference FROM ledger_transactions GROUP BY kind, reference HAVING COUNT(*) > 1 LIMIT 20").columns(
-        column("kind", String()), column("reference", String())
-    )
+    text("SELECT kind, reference FROM ledger_transactions GROUP BY kind, reference HAVING COUNT(*) > 1 LIMIT 20").columns(*_texts("kind", "reference"))
+)
+
+_overdue = statement(
+    text("SELECT id FROM holds WHERE state = 'open' AND expires_at < :before LIMIT 20").bindparams(bindparam("before", type_=UtcTime())).columns(*_ids("id"))
 )
 
 
-def unbalanced(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_unbalanced).all()
+def _all(tx: Transaction, page: Statement, seen: Seen) -> Iterator[Any]:
+    """All rows of a statement that reads on behind the id in its first column."""
+    after = BEFORE_THE_FIRST
+    while rows := tx.run(page, after=after, most=PAGE).all():
+        seen(len(rows))
+        yield from rows
+        after = rows[-1][0]
 
 
-def wrong_wallets(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_wrong_wallets).all()
+def transactions(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    """Every ledger transaction with the sums of its legs, and what it should agree with: its hold, refund or use of a voucher."""
+    return _all(tx, _transactions, seen)
 
 
-def held_without_wallet(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_held_without_wallet).all()
+def wallets(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    """Every wallet by account, with the sum of its open holds."""
+    return _all(tx, _wallets, seen)
 
 
-def broken_chain(tx: Transaction) -> Sequence[Any]:
-    """Entries whose number or balance is not what the entries before them make it."""
-    return tx.run(_broken_chain).all()
+def entries(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    """Every entry of every user by account and number."""
+    account_id, number = BEFORE_THE_FIRST, 0
+    while rows := tx.run(_entries, account=account_id, number=number, most=PAGE).all():
+        seen(len(rows))
+        yield from rows
+        account_id, number = rows[-1].account_id, rows[-1].number
 
 
-def half_resolved(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_half_resolved).all()
+def holds(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    return _all(tx, _holds, seen)
 
 
-def overdue(tx: Transaction, before: datetime) -> Sequence[UUID]:
-    return tx.run(_overdue, before=before).scalars()
+def refunds(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    """Every charge that was given back, with the sum of its refunds, and how many of them went to another wallet."""
+    return _all(tx, _refunds, seen)
 
 
-def over_hold(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_over_hold).all()
-
-
-def wrong_charges(tx: Transaction) -> Sequence[Any]:
-    """Holds whose charge or overrun is not what the ledger has under the same id."""
-    return tx.run(_wrong_charges).all()
-
-
-def charged_for_nothing(tx: Transaction) -> Sequence[Any]:
-    return tx.run(_charged_for_nothing).all()
+def vouchers(tx: Transaction, seen: Seen) -> Iterator[Any]:
+    """Every voucher, with how often it was used, and how many of these uses the ledger does not have."""
+    return _all(tx, _vouchers, seen)
 
 
 def used_twice(tx: Transaction) -> Sequence[Any]:
     return tx.run(_used_twice).all()
+
+
+def overdue(tx: Transaction, before: datetime) -> Sequence[UUID]:
+    """Twenty at most."""
+    return tx.run(_overdue, before=before).scalars()

@@ -11,13 +11,12 @@ from parlor.accounts import AccountDirectory
 from parlor.command import command_line
 from parlor.core.db import Database
 from parlor.core.errors import Invalid
-from parlor.core.invariants import Violation, check_invariants
 from parlor.wallet import voucher_cli
-from parlor.wallet.checks import invariants
 from parlor.wallet.crediting import Crediting
 from parlor.wallet.credits import Note, Posted
 from parlor.wallet.ledger import Entry
 from parlor.wallet.service import Balance, WalletService
+from parlor.wallet.verification import Difference, find_difference
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(voucher_cli.app, name="vouchers")
@@ -96,17 +95,30 @@ def refund(
 @app.command()
 def verify(ctx: typer.Context) -> None:
     """Derive every balance from the ledger again. Exit code 1, naming the first difference, when anything disagrees."""
-    out = command_line(ctx)
+    out, progress = command_line(ctx), Progress()
 
-    async def work(container: AsyncContainer) -> list[Violation]:
-        return await check_invariants(await container.get(Database), invariants())
+    async def work(container: AsyncContainer) -> Difference | None:
+        return await find_difference(await container.get(Database), progress.add)
 
-    differences = out.run(work)
+    difference = out.run(work)
     if out.json:
-        out.print_record({"ok": not differences, "differences": [asdict(each) for each in differences]})
-    elif not differences:
+        out.print_record({"ok": difference is None, "differences": [asdict(difference)] if difference else [], "rows": progress.rows})
+    elif difference is None:
         out.say("Every wallet is what its ledger says.")
     else:
-        typer.echo(f"{differences[0].code}: {differences[0].sentence} ({len(differences)} in all)", err=True)
-    if differences:
+        typer.echo(f"{difference.code}: {difference.sentence}", err=True)
+    if difference is not None:
         raise typer.Exit(1)
+
+
+class Progress:
+    """A line on standard error now and then, when there is much to read."""
+
+    def __init__(self, every_rows: int = 200_000) -> None:
+        self.rows = 0
+        self._every_rows = every_rows
+
+    def add(self, rows: int) -> None:
+        before, self.rows = self.rows, self.rows + rows
+        if before // self._every_rows != self.rows // self._every_rows:
+            typer.echo(f"{self.rows} rows agree so far", err=True)
