@@ -1,4 +1,4 @@
-"""A fake OpenAI-compatible model server: scriptable, cheap per chunk, and a witness of when its peers went away.
+"""A fake model server for the protocols of OpenAI, Anthropic, Gemini and Ollama: scriptable, cheap per chunk, and a witness of when its peers went away.
 
 In process: `async with FakeModel() as fake: fake.base_url`. On its own: `python -m bench.fake_model --port 9999`.
 """

@@ -1,7 +1,5 @@
-"""What the fake model does with one request, and the bytes it sends for it."""
+"""What the fake model does with one request."""
 
-from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +13,8 @@ class FakeToolCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     arguments: str = "{}"
     id: str | None = "call_fake"
     index: int | None = None
+    signature: str | None = None
+    """Of the thought behind it, where the protocol has one (Gemini)."""
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,14 +26,17 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     texts: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
     reasoning_key: str = "reasoning_content"
+    signature: str | None = None
+    """Of the reasoning, where the protocol has one (Anthropic)."""
     tool_calls: tuple[FakeToolCall, ...] = ()
     """Called when the last message is not a tool's result; after that comes the text."""
     fragment_chars: int = 8
     finish_reason: str | None = None
+    """As the protocol calls it."""
     finish: bool = True
     done: bool = True
     usage: Any = "counted"
-    """"counted", None (none is sent), one object, or a list of objects."""
+    """"counted", None (none is sent), or one object as the protocol has it; for OpenAI also a list of them."""
     usage_place: Literal["after_finish", "with_finish", "after_done"] = "after_finish"
 
     first_byte_seconds: float = 0
@@ -47,7 +50,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     status: int = 200
     headers: dict[str, str] = {}
-    content_type: str = "text/event-stream"
+    content_type: str | None = None
+    """None is the protocol's own."""
     body: str | None = None
     """Sent instead of a stream, or with a status other than 200."""
     raw: str | None = None
@@ -73,65 +77,3 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def pieces(self) -> tuple[str, ...]:
         return self.texts or tuple(self.text_of(number) for number in range(self.chunks))
-
-
-def _chunk(model: str, delta: Any = None, finish_reason: str | None = None, **more: Any) -> bytes:
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-    return msgspec.json.encode({"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": choices, **more})
-
-
-def _tool_fragments(script: Script) -> Iterator[dict[str, Any]]:
-    for number, call in enumerate(script.tool_calls):
-        index = number if call.index is None else call.index
-        first: dict[str, Any] = {"index": index, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        yield first if call.id is None else {**first, "id": call.id}
-        for start in range(0, len(call.arguments), script.fragment_chars):
-            yield {"index": index, "function": {"arguments": call.arguments[start : start + script.fragment_chars]}}
-
-
-def counted_usage(script: Script, prompt_chars: int) -> dict[str, int]:
-    prompt, completion = max(1, prompt_chars // 4), len(script.pieces)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def _payloads(script: Script, model: str, uses_tools: bool, usages: list[Any]) -> list[bytes]:
-    rows = [_chunk(model, {"role": "assistant", "content": ""})]
-    rows += [_chunk(model, {script.reasoning_key: text}) for text in script.reasoning]
-    if uses_tools:
-        rows += [_chunk(model, {"tool_calls": [fragment]}) for fragment in _tool_fragments(script)]
-    else:
-        rows += [_chunk(model, {"content": text}) for text in script.pieces]
-    if script.finish:
-        reason = script.finish_reason or ("tool_calls" if uses_tools else "stop")
-        rows.append(_chunk(model, {}, reason, **({"usage": usages[0]} if usages and script.usage_place == "with_finish" else {})))
-    late = [_chunk(model, usage=usage) for usage in usages]
-    if script.usage_place == "after_finish":
-        rows += late
-    if script.done:
-        rows.append(b"[DONE]")
-    return rows + late if script.usage_place == "after_done" else rows
-
-
-@lru_cache(maxsize=256)
-def _frames(encoded_script: bytes, model: str, uses_tools: bool, usages: bytes) -> tuple[bytes, ...]:
-    script = msgspec.json.decode(encoded_script, type=Script)
-    newline = script.newline.encode()
-    if script.raw is not None:
-        frames = [script.raw.encode()]
-    else:
-        frames = [b"data: " + payload + newline * 2 for payload in _payloads(script, model, uses_tools, msgspec.json.decode(usages))]
-    if script.split_bytes:
-        whole = b"".join(frames)
-        frames = [whole[start : start + script.split_bytes] for start in range(0, len(whole), script.split_bytes)]
-    return tuple(http_chunk(frame) for frame in frames)
-
-
-def frames_of(script: Script, encoded_script: bytes, model: str, uses_tools: bool, prompt_chars: int, wants_usage: bool) -> tuple[bytes, ...]:
-    """The stream as ready HTTP chunks, one per write; cached, so that a benchmark pays for making them once."""
-    usage = counted_usage(script, prompt_chars) if script.usage == "counted" and wants_usage else None if script.usage == "counted" else script.usage
-    usages = usage if isinstance(usage, list) else [] if usage is None else [usage]
-    return _frames(encoded_script, model, uses_tools, msgspec.json.encode(usages))
-
-
-def http_chunk(body: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(body), body)

@@ -8,12 +8,18 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from bench.fake_model.script import Script, counted_usage, frames_of, http_chunk
+from bench.fake_model.anthropic import FakeAnthropic
+from bench.fake_model.gemini import FakeGemini
+from bench.fake_model.ollama import FakeOllama
+from bench.fake_model.openai import FakeOpenAI
+from bench.fake_model.script import Script
+from bench.fake_model.wire import FakeWire, frames_of, http_chunk
 
+_OPENAI, _ANTHROPIC, _GEMINI, _OLLAMA = FakeOpenAI(), FakeAnthropic(), FakeGemini(), FakeOllama()
 _encode = msgspec.json.encode
 _END = b"0\r\n\r\n"
 _BUILT_IN = {
@@ -62,6 +68,8 @@ class FakeModel:
         self.count = 0
         self.models_answer: Script | None = None
         """What GET /models does when it should misbehave: its status, body, first_byte_seconds and fault are used."""
+        self.shown: dict[str, Any] = {}
+        """What Ollama's /api/show says of every model; empty: that there is none."""
         self.reset()
 
     def reset(self) -> None:
@@ -69,10 +77,16 @@ class FakeModel:
         self._queue.clear()
         self.requests.clear()
         self.models_answer = None
+        self.shown = {"details": {"family": "llama"}, "model_info": {"general.architecture": "llama", "llama.context_length": 8192}}
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self._host}:{self._port}"
 
     @property
     def base_url(self) -> str:
-        return f"http://{self._host}:{self._port}/v1"
+        """Of the protocols that live under `/v1`; Gemini's is also at `/v1beta`, and Ollama's at `/api`."""
+        return f"{self.origin}/v1"
 
     @property
     def names(self) -> list[str]:
@@ -197,10 +211,19 @@ class _Connection(asyncio.Protocol):
 
     async def _serve(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
         match method, path.removeprefix("/v1"):
-            case "GET", "/models":
-                await self._list_models()
+            case "GET", "/models" | "beta/models" | "/api/tags":
+                await self._list_models(_models_wire(path, headers))
             case "POST", "/chat/completions":
-                await self._complete(path, headers, body)
+                await self._complete(_OPENAI, path, headers, msgspec.json.decode(body))
+            case "POST", "/messages":
+                await self._complete(_ANTHROPIC, path, headers, msgspec.json.decode(body))
+            case "POST", "/api/chat":
+                await self._complete(_OLLAMA, path, headers, msgspec.json.decode(body))
+            case "POST", str() as rest if rest.endswith(":streamGenerateContent"):
+                model = unquote(rest.removesuffix(":streamGenerateContent").rpartition("/")[2])
+                await self._complete(_GEMINI, path, headers, {**msgspec.json.decode(body), "model": model})
+            case "POST", "/api/show":
+                self._send_json(self._fake.shown) if self._fake.shown else self._send(404, _OLLAMA.error_body(404).encode())
             case "GET", "/control/requests":
                 self._send_json({"requests": [seen.as_json() for seen in self._fake.requests]})
             case "POST", "/control/script":
@@ -214,18 +237,17 @@ class _Connection(asyncio.Protocol):
             case _:
                 self._send(404, _encode({"error": {"message": f"no {method} {path}", "type": "invalid_request_error", "code": "not_found"}}))
 
-    async def _list_models(self) -> None:
+    async def _list_models(self, wire: FakeWire) -> None:
         script = self._fake.models_answer
         if script is None:
-            self._send_json({"object": "list", "data": [{"id": n, "object": "model", "created": 1, "owned_by": "fake"} for n in self._fake.names]})
+            self._send_json(wire.list(self._fake.names))
             return
         await asyncio.sleep(script.first_byte_seconds)
         if script.fault == "hang_before_headers":
             await asyncio.Event().wait()
         self._send(script.status, (script.body or "").encode(), script.headers, "application/json")
 
-    async def _complete(self, path: str, headers: dict[str, str], body: bytes) -> None:
-        request = msgspec.json.decode(body)
+    async def _complete(self, wire: FakeWire, path: str, headers: dict[str, str], request: dict[str, Any]) -> None:
         self._fake.count += 1
         seen = self._seen = Seen(self._fake.count, path, headers, request)
         await self._fake.note(seen)
@@ -238,18 +260,17 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
             self._transport.close()
         elif script.status != 200 or script.body is not None:
-            self._send(script.status, (script.body or _error_body(script.status)).encode(), script.headers, script.content_type)
-        elif request.get("stream"):
-            await self._stream(seen, script, encoded, request)
+            content_type = script.content_type or (wire.content_type if script.status == 200 else "application/json")
+            self._send(script.status, (script.body or wire.error_body(script.status)).encode(), script.headers, content_type)
+        elif wire is _OPENAI and not request.get("stream"):
+            self._send_json(_OPENAI.whole(script, request))
         else:
-            self._send_json(_whole(script, request))
+            await self._stream(wire, seen, script, encoded, request)
         seen.completed = not self._transport.is_closing()
 
-    async def _stream(self, seen: Seen, script: Script, encoded: bytes, request: dict[str, Any]) -> None:
-        uses_tools = bool(script.tool_calls) and request["messages"][-1]["role"] != "tool"
-        wants_usage = bool((request.get("stream_options") or {}).get("include_usage"))
-        frames = frames_of(script, encoded, str(request["model"]), uses_tools, _prompt_chars(request), wants_usage)
-        self._transport.write(_head(200, {"Transfer-Encoding": "chunked", **script.headers}, script.content_type))
+    async def _stream(self, wire: FakeWire, seen: Seen, script: Script, encoded: bytes, request: dict[str, Any]) -> None:
+        frames = frames_of(wire, script, encoded, str(request["model"]), request)
+        self._transport.write(_head(200, {"Transfer-Encoding": "chunked", **script.headers}, script.content_type or wire.content_type))
         seen.answered.set()
         if script.fault == "hang_after_headers":
             await asyncio.Event().wait()
@@ -257,14 +278,14 @@ class _Connection(asyncio.Protocol):
             self._transport.write(b"".join(frames) + _END)
             seen.chunks_sent = len(frames)
             return
-        await self._write_frames(seen, script, frames)
+        await self._write_frames(wire, seen, script, frames)
 
-    async def _write_frames(self, seen: Seen, script: Script, frames: tuple[bytes, ...]) -> None:
+    async def _write_frames(self, wire: FakeWire, seen: Seen, script: Script, frames: tuple[bytes, ...]) -> None:
         loop, pace = asyncio.get_running_loop(), script.pace_seconds
         began, write = loop.time(), self._transport.write
         for number, frame in enumerate(frames):
             if script.fault is not None and number == script.at_chunk:
-                await self._fail(script)
+                await self._fail(wire, script)
                 return
             write(frame)
             seen.chunks_sent += 1
@@ -272,16 +293,16 @@ class _Connection(asyncio.Protocol):
             if not self._can_write.is_set():
                 await self._can_write.wait()
         if script.fault is not None:
-            await self._fail(script)
+            await self._fail(wire, script)
         else:
             write(_END)
 
-    async def _fail(self, script: Script) -> None:
+    async def _fail(self, wire: FakeWire, script: Script) -> None:
         self._is_dropping = script.fault in ("fin", "rst")
         match script.fault:
             case "ping":
                 while True:
-                    self._transport.write(http_chunk(b": ping\n\n"))
+                    self._transport.write(http_chunk(wire.ping))
                     await asyncio.sleep(script.pace_seconds)
             case "fin":
                 self._transport.close()
@@ -290,8 +311,7 @@ class _Connection(asyncio.Protocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._transport.abort()
             case "error":
-                error = {"error": {"message": "boom, your key was sk-secret-canary", "type": "server_error", "param": None, "code": "x"}}
-                self._transport.write(http_chunk(b"data: " + _encode(error) + b"\n\n") + _END)
+                self._transport.write(http_chunk(wire.error_frame()) + _END)
             case _:
                 await asyncio.Event().wait()
 
@@ -299,8 +319,6 @@ class _Connection(asyncio.Protocol):
         self._send(200, _encode(value))
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None, content_type: str = "application/json") -> None:
-        if status != 200 and content_type == "text/event-stream":
-            content_type = "application/json"
         self._transport.write(_head(status, {"Content-Length": str(len(body)), **(headers or {})}, content_type) + body)
 
 
@@ -309,19 +327,8 @@ def _head(status: int, headers: dict[str, str], content_type: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _error_body(status: int) -> str:
-    code = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}.get(status, "fake_error")
-    return _encode({"error": {"message": "nope, your key was sk-secret-canary", "type": "fake", "param": None, "code": code}}).decode()
-
-
-def _prompt_chars(request: dict[str, Any]) -> int:
-    return sum(len(str(message.get("content") or "")) for message in request["messages"])
-
-
-def _whole(script: Script, request: dict[str, Any]) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": script.answer}
-    return {
-        "id": "chatcmpl-fake", "object": "chat.completion", "created": 1, "model": request["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": script.finish_reason or "stop"}],
-        "usage": counted_usage(script, _prompt_chars(request)),
-    }  # fmt: skip
+def _models_wire(path: str, headers: dict[str, str]) -> FakeWire:
+    """Three protocols list their models at the same place, and are told apart by how they send the key."""
+    if path.startswith("/api"):
+        return _OLLAMA
+    return _GEMINI if "x-goog-api-key" in headers or path.startswith("/v1beta") else _ANTHROPIC if "anthropic-version" in headers else _OPENAI

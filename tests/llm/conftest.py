@@ -6,10 +6,24 @@ import pytest
 
 from bench.fake_model import FakeModel
 from parlor.core.outbound import Outbound, OutboundSettings, Timeouts
-from parlor.llm import Finished, Model, ModelEvent, ModelMessage, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta, Usage, UsageSeen
+from parlor.llm import (
+    Finished,
+    Model,
+    ModelEvent,
+    ModelMessage,
+    ModelRequest,
+    ProviderState,
+    ReasoningDelta,
+    StateSeen,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageSeen,
+)
 from parlor.llm.endpoints import endpoint_of
-from parlor.llm.providers.openai import OpenAIModel
 from parlor.llm.providers.refusals import Patience
+from parlor.llm.providers.remote import RemoteModel
+from parlor.llm.providers.wire import Target
 from parlor.llm.settings import ProviderSettings
 from parlor.wallet import Price
 from tests.support.house_fixtures import house, open_served
@@ -20,7 +34,7 @@ KEY = "sk-secret-canary"
 QUICK = Timeouts(connect_seconds=2, first_byte_seconds=0.3, idle_seconds=0.3, total_seconds=5)
 IMPATIENT = Patience(first_wait_seconds=0.01)
 
-Make = Callable[..., OpenAIModel]
+Make = Callable[..., RemoteModel]
 
 
 @pytest.fixture
@@ -40,19 +54,10 @@ async def outbound() -> AsyncIterator[Outbound]:
 def make(fake: FakeModel, outbound: Outbound) -> Make:
     """A model at the fake, or at another base URL."""
 
-    def make(base_url: str | None = None, *, model: str = "fake", timeouts: Timeouts = QUICK, patience: Patience = IMPATIENT, **provider: Any) -> OpenAIModel:
+    def make(base_url: str | None = None, *, model: str = "fake", timeouts: Timeouts = QUICK, patience: Patience = IMPATIENT, **provider: Any) -> RemoteModel:
         settings = ProviderSettings(base_url=base_url or fake.base_url, **{"api_key": KEY, **provider})
-        endpoint = endpoint_of("main", settings)
-        return OpenAIModel(
-            f"main/{model}",
-            endpoint,
-            outbound,
-            price_now=lambda: Price(1, 1),
-            context_tokens=32_768,
-            max_output_tokens=4_096,
-            timeouts=timeouts,
-            patience=patience,
-        )
+        target = Target(endpoint_of("main", settings), model, max_output_tokens=4_096)
+        return RemoteModel(target, outbound, price_now=lambda: Price(1, 1), context_tokens=32_768, timeouts=timeouts, patience=patience)
 
     return make
 
@@ -92,6 +97,10 @@ class Heard:
     @property
     def usage(self) -> Usage | None:
         return next((event.usage for event in self.events if isinstance(event, UsageSeen)), None)
+
+    @property
+    def state(self) -> ProviderState | None:
+        return next((event.state for event in self.events if isinstance(event, StateSeen)), None)
 
     @property
     def finish(self) -> str | None:

@@ -219,17 +219,6 @@ async def test_the_default_moves_on_from_a_provider_that_does_not_answer(registr
     assert [model.is_default for model in await models.list()] == [False]
 
 
-async def test_geminis_names_lose_their_prefix(registry: Open, fake: FakeModel) -> None:
-    fake.models_answer = Script(body='{"data": [{"id": "models/gemini-2.5-flash"}]}')
-    models = registry(providers={"gemini": {"base_url": fake.base_url + "/openai", "api_key": "k"}})
-
-    with pytest.raises(NoModel):  # the fake knows no /v1/openai/models: 404
-        await models.find(None)
-    assert (
-        await registry(providers={"g": {"kind": "gemini", "base_url": fake.base_url.removesuffix("/v1") + "/v1/x", "api_key": "k"}}).find("g/y")
-    ).name == "g/y"
-
-
 async def test_the_start_says_what_was_found(registry: Open, fake: FakeModel) -> None:
     assert "parlor/offline" in (await registry().startup_lines(""))[0]
     lines = await registry(providers=providers(main=fake.base_url, dead=NOBODY)).startup_lines("")

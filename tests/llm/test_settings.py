@@ -16,15 +16,21 @@ from parlor.llm.settings import LlmSettings, ProviderSettings
         ("openai", "http://127.0.0.1:9999/v1/chat/completions", "http://127.0.0.1:9999/v1"),
         ("openai", "localhost:8001", "http://localhost:8001/v1"),
         ("openai", "https://x.example/v4/paas", "https://x.example/v4/paas"),
-        ("ollama", "", "http://127.0.0.1:11434/v1"),
-        ("ollama", "myhost", "http://myhost:11434/v1"),
-        ("ollama", "127.0.0.1:1234", "http://127.0.0.1:1234/v1"),
-        ("ollama", "http://[::1]:11434", "http://[::1]:11434/v1"),
-        ("gemini", "", "https://generativelanguage.googleapis.com/v1beta/openai"),
-        ("gemini", "https://g.example", "https://g.example/v1beta/openai"),
-        ("gemini", "https://g.example/v1beta", "https://g.example/v1beta/openai"),
-        ("gemini", "https://g.example/v1beta/openai/", "https://g.example/v1beta/openai"),
+        ("ollama", "", "http://127.0.0.1:11434"),
+        ("ollama", "myhost", "http://myhost:11434"),
+        ("ollama", "127.0.0.1:1234", "http://127.0.0.1:1234"),
+        ("ollama", "http://[::1]:11434/v1", "http://[::1]:11434"),
+        ("ollama", "https://o.example/behind/api/chat", "https://o.example/behind"),
+        ("openai", "http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+        ("gemini", "", "https://generativelanguage.googleapis.com/v1beta"),
+        ("gemini", "https://g.example", "https://g.example/v1beta"),
+        ("gemini", "https://g.example/v1", "https://g.example/v1"),
+        ("gemini", "https://g.example/v1beta/models", "https://g.example/v1beta"),
+        ("gemini", "https://g.example/v1beta/openai/", "https://g.example/v1beta"),
+        ("openai", "https://g.example/v1beta/openai/", "https://g.example/v1beta/openai"),
         ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+        ("anthropic", "https://d.example/anthropic", "https://d.example/anthropic/v1"),
     ],
 )
 def test_a_base_url_works_with_and_without_its_version_path(kind: Kind, written: str, meant: str) -> None:
@@ -66,13 +72,21 @@ def test_a_provider_named_like_a_kind_is_of_that_kind() -> None:
     assert [provider.kind for provider in settings.providers.values()] == ["gemini", "ollama", "openai"]
 
 
-def test_a_key_is_trimmed_sent_as_bearer_and_never_shown() -> None:
-    provider = ProviderSettings.model_validate({"kind": "anthropic", "api_key": " sk-canary \n"})
+@pytest.mark.parametrize(
+    ("kind", "header", "value"),
+    [
+        ("openai", "Authorization", "Bearer sk-canary"),
+        ("ollama", "Authorization", "Bearer sk-canary"),
+        ("anthropic", "x-api-key", "sk-canary"),
+        ("gemini", "x-goog-api-key", "sk-canary"),
+    ],
+)
+def test_a_key_is_trimmed_sent_as_its_provider_wants_it_and_never_shown(kind: Kind, header: str, value: str) -> None:
+    provider = ProviderSettings.model_validate({"kind": kind, "api_key": " sk-canary \n"})
 
-    endpoint = endpoint_of("main", provider)
+    headers = endpoint_of("main", provider).headers
 
-    assert endpoint.headers["Authorization"] == "Bearer sk-canary"
-    assert endpoint.headers["x-api-key"] == "sk-canary"
+    assert {name: sent for name, sent in headers.items() if "canary" in sent} == {header: value}
     assert "canary" not in repr(provider)
 
 

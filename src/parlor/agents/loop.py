@@ -15,7 +15,9 @@ from parlor.llm import (
     ModelEvent,
     ModelMessage,
     ModelRequest,
+    ProviderState,
     ReasoningDelta,
+    StateSeen,
     TextDelta,
     ToolCall,
     ToolCallDelta,
@@ -51,6 +53,7 @@ class _Step:
     texts: list[str] = field(default_factory=list[str])
     calls: dict[int, ToolCall] = field(default_factory=dict[int, ToolCall])
     reason: str = "stop"
+    state: ProviderState | None = None
     has_usage: bool = False
 
 
@@ -74,7 +77,8 @@ class AgentLoop:
             tool_calls += len(calls)
             if tool_calls > limits.tool_calls:
                 raise TurnFailure(Reason.LIMIT_STEPS)
-            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=[_readable(call) for call in calls]))
+            readable = [_readable(call) for call in calls]
+            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=readable, provider_state=step.state))
             for call in calls:
                 result = await self._tools.execute(running, call, assignment.agent.tool_names)
                 messages.append(ModelMessage(role="tool", call_id=call.call_id, text=as_text(result.result, result.error)))
@@ -122,6 +126,8 @@ def _take(running: RunningTurn, step: _Step, event: ModelEvent) -> None:
         if not step.has_usage:
             step.has_usage = True
             running.report_usage(event.usage)
+    elif isinstance(event, StateSeen):
+        step.state = event.state
     elif isinstance(event, Finished):  # pyright: ignore[reportUnnecessaryIsInstance]  # says what is left
         step.reason = event.reason
 

@@ -3,16 +3,20 @@
 from typing import TYPE_CHECKING
 
 from parlor.core.lazy import exports
-from parlor.llm.errors import FailureReason, ModelFailed, NoModel, UnknownModel
+from parlor.llm.errors import FailureReason, ModelFailed, NoModel, UnknownModel, UnsupportedInput
 from parlor.llm.ports import (
     Finished,
     FinishReason,
+    ImagePart,
     Model,
     ModelEvent,
     ModelMessage,
     ModelRequest,
+    ProviderState,
     ReasoningDelta,
+    StateSeen,
     TextDelta,
+    TextPart,
     ToolCall,
     ToolCallDelta,
     ToolSpec,
@@ -25,8 +29,9 @@ if TYPE_CHECKING:
     from parlor.llm.registry import ModelInfo, ModelRegistry
 
 __all__ = [
-    "FailureReason", "FinishReason", "Finished", "Model", "ModelEvent", "ModelFailed", "ModelInfo", "ModelMessage", "ModelRegistry", "ModelRequest",
-    "NoModel", "ReasoningDelta", "TextDelta", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "Usage", "UsageSeen", "estimate_tokens",
+    "FailureReason", "FinishReason", "Finished", "ImagePart", "Model", "ModelEvent", "ModelFailed", "ModelInfo", "ModelMessage", "ModelRegistry",
+    "ModelRequest", "NoModel", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec",
+    "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "estimate_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.

@@ -1,31 +1,14 @@
 """What a provider says it has: asked for once in a while, never in the way of a call."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
-
-import msgspec
+from dataclasses import replace
 
 from parlor.core.outbound import Outbound, OutboundFailed, Timeouts
+from parlor.llm.discovery import Listing, fetch_models
 from parlor.llm.endpoints import Endpoint
 
 FRESH_SECONDS = 300
 RETRY_SECONDS = 15
-_MAX_LIST_BYTES = 8 * 1024 * 1024
-_MAX_MODELS = 5_000
-_MAX_NAME_CHARS = 200
-_CONTEXT_NAMES = ("context_length", "max_model_len", "context_window", "max_context_length", "inputTokenLimit")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """`models` maps a name to its context in tokens (None: not told); None when the provider does not say what it has, and `error` says why."""
-
-    models: Mapping[str, int | None] | None = None
-    error: str | None = None
-    is_reachable: bool = True
-    looked_at: float = field(default=0, compare=False)
 
 
 class Catalogue:
@@ -68,40 +51,8 @@ class Catalogue:
 
     async def _fetch(self) -> Listing:
         try:
-            listing = await self._fetched()
+            listing = await fetch_models(self.endpoint, self._outbound, self._timeouts)
         except OutboundFailed as error:
             listing = Listing(error=error.detail, is_reachable=False)
         self._listing = replace(listing, looked_at=asyncio.get_running_loop().time())
         return self._listing
-
-    async def _fetched(self) -> Listing:
-        url = f"{self.endpoint.base_url}/models"
-        async with self._outbound.trusted("GET", url, headers=self.endpoint.headers, timeouts=self._timeouts) as reply:
-            if reply.status in (401, 403):
-                return Listing(error="The provider refused our key.", is_reachable=False)
-            if reply.status != 200:
-                return Listing(error=f"The provider answered with status {reply.status} when asked for its models.", is_reachable=reply.status < 500)
-            body = await reply.read_all(_MAX_LIST_BYTES)
-        try:
-            rows = _rows(msgspec.json.decode(body))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Listing(error="The provider's list of models cannot be read.", is_reachable=False)
-        prefix = "models/" if self.endpoint.kind == "gemini" else ""
-        return Listing({name.removeprefix(prefix): context for name, context in rows.items()})
-
-
-def _rows(value: Any) -> dict[str, int | None]:
-    """`{"data": [{"id": ...}]}`, or the bare list. Odd rows are left out."""
-    given: Any = cast("dict[str, Any]", value).get("data") if isinstance(value, dict) else value
-    rows = cast("list[Any]", given) if isinstance(given, list) else []
-    found: dict[str, int | None] = {}
-    for row in rows[:_MAX_MODELS]:
-        name = cast("dict[str, Any]", row).get("id") if isinstance(row, dict) else None
-        if isinstance(name, str) and 0 < len(name) <= _MAX_NAME_CHARS and name.isprintable() and " " not in name:
-            found[name] = _context_of(cast("dict[str, Any]", row))
-    return found
-
-
-def _context_of(row: dict[str, Any]) -> int | None:
-    values = [row.get(name) for name in _CONTEXT_NAMES]
-    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 256), None)

@@ -1,4 +1,4 @@
-"""Where a provider's OpenAI-compatible endpoint is, given what people write as its base URL."""
+"""Where a provider's endpoint is, given what people write as its base URL."""
 
 import re
 from dataclasses import dataclass
@@ -13,11 +13,17 @@ Kind = Literal["openai", "anthropic", "gemini", "ollama"]
 PUBLIC_BASE_URLS: dict[Kind, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com/v1",
-    "gemini": "https://generativelanguage.googleapis.com/v1beta/openai",
-    "ollama": "http://127.0.0.1:11434/v1",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta",
+    "ollama": "http://127.0.0.1:11434",
 }
 _VERSION = re.compile(r"v[0-9]+([a-z]+[0-9]*)?")
-_ENDINGS = ("/chat/completions", "/models")
+_ENDINGS: dict[Kind, tuple[str, ...]] = {
+    "openai": ("/chat/completions", "/models"),
+    "anthropic": ("/messages", "/models"),
+    "gemini": ("/chat/completions", "/models", "/openai"),
+    "ollama": ("/chat/completions", "/chat", "/tags", "/api", "/v1"),
+}
+"""What may stand at the end of a copied address. Gemini and Ollama are spoken to in their own protocols, also where their OpenAI-compatible one is named."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,16 +54,22 @@ def endpoint_of(name: str, settings: "ProviderSettings") -> Endpoint:
 
 
 def _headers(kind: Kind, key: str | None) -> dict[str, str]:
-    headers = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
-    if key is not None:
-        headers["Authorization"] = f"Bearer {key}"
-        if kind == "anthropic":  # its list of models belongs to its own protocol
-            headers |= {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    return headers
+    headers = {"Accept": "text/event-stream, application/x-ndjson, application/json", "Content-Type": "application/json"}
+    if kind == "anthropic":
+        headers["anthropic-version"] = "2023-06-01"
+    if key is None:
+        return headers
+    match kind:
+        case "anthropic":
+            return {**headers, "x-api-key": key}
+        case "gemini":
+            return {**headers, "x-goog-api-key": key}
+        case _:
+            return {**headers, "Authorization": f"Bearer {key}"}
 
 
 def base_url_of(kind: Kind, text: str) -> str:
-    """The endpoint's base URL, with its version path and without a slash at the end. Raises ValueError for what cannot be one."""
+    """The endpoint's base URL, with its version path (Ollama has none) and without a slash at the end. Raises ValueError for what cannot be one."""
     if not text.strip():
         return PUBLIC_BASE_URLS[kind]
     url = text.strip() if "://" in text else f"http://{text.strip()}"
@@ -75,12 +87,10 @@ def base_url_of(kind: Kind, text: str) -> str:
 
 def _path_of(kind: Kind, path: str) -> str:
     path = path.rstrip("/")
-    for ending in _ENDINGS:
+    for ending in _ENDINGS[kind]:
         path = path.removesuffix(ending)
-    segments = path.split("/")
-    if not any(_VERSION.fullmatch(segment) for segment in segments):
-        return path + urlsplit(PUBLIC_BASE_URLS[kind]).path
-    return f"{path}/openai" if kind == "gemini" and _VERSION.fullmatch(segments[-1]) else path
+    has_version = kind == "ollama" or any(_VERSION.fullmatch(segment) for segment in path.split("/"))
+    return path if has_version else path + urlsplit(PUBLIC_BASE_URLS[kind]).path
 
 
 def is_sent_in_the_clear(base_url: str) -> bool:

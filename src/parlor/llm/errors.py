@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from parlor.core.errors import NotFound, Unavailable
+from parlor.core.errors import Invalid, NotFound, Unavailable
 
 FailureReason = Literal["provider_unreachable", "provider_rate_limited", "provider_error", "provider_protocol", "content_filter"]
 
@@ -27,6 +27,12 @@ class ModelFailed(Unavailable):
         super().__init__(detail or _DETAILS[reason], reason=reason, **facts)
         self.reason: FailureReason = reason
         self.accepted = accepted
+
+
+class UnsupportedInput(Invalid):
+    """This model's protocol has no way to say what was to be sent. Nothing was."""
+
+    code = "llm.unsupported_input"
 
 
 class UnknownModel(NotFound):

@@ -1,5 +1,6 @@
 """What a model is to the rest of Parlor, and the typed events it streams."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -42,11 +43,27 @@ class UsageSeen(msgspec.Struct, frozen=True):
     usage: Usage
 
 
+class ProviderState(msgspec.Struct, frozen=True):
+    """What a provider wants to see again with an answer that it goes on from: signatures of its thoughts, for one. Plain JSON, and nobody else's business.
+
+    It is `model`'s own (a full name): nobody else is sent it.
+    """
+
+    model: str
+    value: Mapping[str, Any]
+
+
+class StateSeen(msgspec.Struct, frozen=True):
+    """Belongs into the ModelMessage that this answer becomes, as long as the provider is asked to go on from it."""
+
+    state: ProviderState
+
+
 class Finished(msgspec.Struct, frozen=True):
     reason: FinishReason
 
 
-ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | UsageSeen | Finished
+ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | StateSeen | UsageSeen | Finished
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
@@ -65,17 +82,41 @@ class ToolCall(msgspec.Struct, frozen=True):
     arguments: str
 
 
+class TextPart(msgspec.Struct, frozen=True):
+    text: str
+
+
+class ImagePart(msgspec.Struct, frozen=True):
+    """`url` is a data URL (`data:image/png;base64,...`), or an http(s) one for providers that fetch images themselves: Parlor does not."""
+
+    url: str
+
+    @classmethod
+    def of(cls, image: bytes, media_type: str) -> "ImagePart":
+        return cls(f"data:{media_type};base64,{b64encode(image).decode()}")
+
+
 class ModelMessage(msgspec.Struct, frozen=True):
-    """`call_id` is for role "tool": the call that this text is the result of."""
+    """`call_id` is for role "tool": the call that this text is the result of. `parts` follow the text, and may have images in a user's message."""
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str = ""
     tool_calls: Sequence[ToolCall] = ()
     call_id: str | None = None
+    parts: Sequence[TextPart | ImagePart] = ()
+    provider_state: ProviderState | None = None
+
+    @property
+    def content(self) -> "Sequence[TextPart | ImagePart]":
+        """All of it, empty texts left out: several providers refuse those."""
+        return [part for part in (TextPart(self.text), *self.parts) if isinstance(part, ImagePart) or part.text]
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """`extra` goes into the provider's request body as it is, and overrides nothing that has a field here."""
+    """`response_schema` is a JSON schema that the answer's text is to follow: a provider may need a simpler one, so check what comes.
+
+    `extra` goes into the provider's request body as it is, and overrides nothing that has a field here.
+    """
 
     messages: Sequence[ModelMessage]
     tools: Sequence[ToolSpec] = ()
@@ -83,6 +124,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
     temperature: float | None = None
     top_p: float | None = None
     stop: Sequence[str] = ()
+    response_schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = {}
 
 
@@ -105,6 +147,6 @@ class Model(Protocol):
         """The answer, one item for everything that one network read brought, with the adjacent TextDeltas of a read already merged.
 
         The last item ends with Finished, and UsageSeen stands before it when the provider told its usage. Leaving the context, also by
-        cancellation, closes the connection at once. Raises ModelFailed, on entering or while iterating.
+        cancellation, closes the connection at once. Raises ModelFailed, on entering or while iterating, and UnsupportedInput on entering.
         """
         ...

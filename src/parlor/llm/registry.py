@@ -10,13 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from parlor.core.outbound import Outbound
-from parlor.llm.catalogue import Catalogue, Listing
+from parlor.llm.catalogue import Catalogue
+from parlor.llm.discovery import Limits, Listing
 from parlor.llm.endpoints import Kind, endpoint_of
 from parlor.llm.errors import NoModel, UnknownModel
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.offline import OfflineModel
 from parlor.llm.pricing import Pricing
-from parlor.llm.providers.openai import OpenAIModel
+from parlor.llm.providers.remote import RemoteModel
+from parlor.llm.providers.wire import Target
 from parlor.llm.settings import LlmSettings, ModelSettings
 from parlor.wallet import Price
 
@@ -215,22 +217,16 @@ class ModelRegistry:
             return found
         provider, _, rest = name.partition("/")
         known, told = self._settings.models.get(name), listing.models if listing else None
-        model = self._built(name, provider, known or ModelSettings(), told.get(rest) if told else None)
+        model = self._built(name, provider, known or ModelSettings(), (told or {}).get(rest, Limits()))
         if known is not None or (told and rest in told):
             self._models[name] = model
         return model
 
-    def _built(self, name: str, provider: str, known: ModelSettings, told_context: int | None) -> OpenAIModel:
-        context = known.context_tokens or told_context or self._settings.default_context_tokens
-        return OpenAIModel(
-            name,
-            self._catalogues[provider].endpoint,
-            self._outbound,
-            price_now=partial(self._pricing.of, name),
-            context_tokens=context,
-            max_output_tokens=known.max_output_tokens or min(self._settings.default_max_output_tokens, context // 2),
-            timeouts=self._timeouts,
-        )
+    def _built(self, name: str, provider: str, known: ModelSettings, told: Limits) -> RemoteModel:
+        context = known.context_tokens or told.context_tokens or self._settings.default_context_tokens
+        most = min(self._settings.default_max_output_tokens, context // 2, told.max_output_tokens or context)
+        target = Target(self._catalogues[provider].endpoint, name.partition("/")[2], known.max_output_tokens or most, known.context_tokens)
+        return RemoteModel(target, self._outbound, price_now=partial(self._pricing.of, name), context_tokens=context, timeouts=self._timeouts)
 
     def _describe(self, model: "Model", default: str | None) -> ModelInfo:
         aliases = tuple(alias for alias, name in self._settings.aliases.items() if name == model.name)

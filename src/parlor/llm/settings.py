@@ -17,21 +17,22 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     price: Price | None = Field(default=None, description="What it costs; wallet.default_price when it is not said.")
-    context_tokens: int | None = Field(default=None, ge=256, description="How much the model reads at most: question, history and answer.")
+    context_tokens: int | None = Field(default=None, ge=256, description="How much the model reads at most: question, history and answer. Ollama is told it.")
     max_output_tokens: int | None = Field(default=None, ge=1, description="How long one answer may be at most. A turn holds the price of this much.")
 
 
 class ProviderSettings(BaseModel):
-    """Every kind is spoken to through its OpenAI-compatible endpoint: `anthropic` and `gemini` have one beside their own protocols."""
+    """Each kind is spoken to in its own protocol. What has an OpenAI-compatible endpoint can be reached through that as well, as kind openai."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Kind = Field(default="openai", description="openai stands for everything that speaks its protocol: vLLM, OpenRouter, LM Studio and the rest.")
+    kind: Kind = Field(default="openai", description="The protocol. openai is that of vLLM, OpenRouter, LM Studio and many more.")
     base_url: str = Field(default="", description="With or without its version path; empty is the kind's public address.")
     api_key: SecretStr | None = Field(default=None, description="Sent to base_url and nowhere else.")
-    ask_usage: bool = Field(default=True, description="Ask for token counts with stream_options; false for servers that refuse the field.")
+    ask_usage: bool = Field(default=True, description="Kind openai: ask for token counts with stream_options; false for servers that refuse the field.")
     max_tokens_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
-        default="auto", description="How the answer's limit is called; auto is max_completion_tokens at api.openai.com and max_tokens elsewhere."
+        default="auto",
+        description="Kind openai: how the answer's limit is called; auto is max_completion_tokens at api.openai.com and max_tokens elsewhere.",
     )
 
     @field_validator("api_key")

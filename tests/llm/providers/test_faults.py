@@ -48,7 +48,7 @@ async def test_a_provider_without_the_promised_tls_is_unreachable(make: Make, fa
         (500, "provider_error", 1),
         (502, "provider_error", 1),
         (503, "provider_error", 3),
-        (529, "provider_error", 1),
+        (529, "provider_error", 3),
         (302, "provider_protocol", 1),
         (202, "provider_protocol", 1),
     ],

@@ -1,125 +1,217 @@
-"""Models behind the OpenAI chat completions protocol: OpenAI, Ollama, vLLM, OpenRouter, Gemini's and Anthropic's endpoints, and the rest."""
+"""The OpenAI chat completions protocol: OpenAI, vLLM, OpenRouter, Groq, Mistral, DeepSeek, LM Studio, and the endpoints that others have beside their own.
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+Only the fields that are used are read, each as lenient as the servers in the field are different.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
-import structlog
 
-from parlor.core.outbound import Malformed, Outbound, OutboundFailed, Timeouts, Unreachable
-from parlor.llm.endpoints import Endpoint
 from parlor.llm.errors import ModelFailed
-from parlor.llm.ports import ModelEvent, ModelMessage, ModelRequest, ToolSpec
-from parlor.llm.providers.answer import Answer
-from parlor.llm.providers.refusals import PATIENCE, Patience, Refusal, refusal_of
+from parlor.llm.fields import field_of
+from parlor.llm.ports import FinishReason, ImagePart, ModelMessage, ModelRequest, ToolCall, ToolCallDelta, ToolSpec
+from parlor.llm.providers.complaints import failure_in_stream
+from parlor.llm.providers.content import image_of, text_of
+from parlor.llm.providers.reading import Reading
+from parlor.llm.providers.usage import count_of, later
+from parlor.llm.providers.wire import Target, state_of
+from parlor.llm.sse import SseDecoder
 
-if TYPE_CHECKING:
-    from parlor.core.outbound import Reply
-    from parlor.wallet import Price
-
-_log = structlog.get_logger("parlor.llm")
 _OWN_FIELDS = frozenset({"model", "messages", "tools", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "functions"})
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "safety": "content_filter",
+}
 
 
-class OpenAIModel:
-    """One model at one endpoint."""
-
-    def __init__(
-        self,
-        name: str,
-        endpoint: Endpoint,
-        outbound: Outbound,
-        *,
-        price_now: "Callable[[], Price]",
-        context_tokens: int,
-        max_output_tokens: int,
-        timeouts: Timeouts = Timeouts(),
-        patience: Patience = PATIENCE,
-    ) -> None:
-        self.name = name
-        self._price_now = price_now
-        self.context_tokens = context_tokens
-        self.max_output_tokens = max_output_tokens
-        self._endpoint = endpoint
-        self._outbound = outbound
-        self._timeouts = timeouts
-        self._patience = patience
-        self._url = f"{endpoint.base_url}/chat/completions"
-
-    @property
-    def price(self) -> "Price":
-        return self._price_now()
-
-    @asynccontextmanager
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[AsyncIterator[Sequence[ModelEvent]]]:
-        stack, reply = await self._ask(body_of(request, self.name.partition("/")[2], self._endpoint))
-        async with stack:
-            yield Answer(reply)
-
-    async def _ask(self, body: bytes) -> "tuple[AsyncExitStack, Reply]":
-        """Send until the answer begins. Only a request that surely did no work is sent again: no connection, 429, 503."""
-        clock = asyncio.get_running_loop().time
-        began, retries = clock(), 0
-        while True:
-            attempt = await self._try(body)
-            if not isinstance(attempt, Refusal):
-                return attempt
-            wait = self._patience.wait_of(attempt, retries, clock() - began)
-            failure = attempt.failure
-            _log.warning("llm.call_refused", model=self.name, reason=failure.reason, status=attempt.status, retry_in_seconds=wait)
-            if wait is None:
-                failure.facts["model"] = self.name
-                raise failure
-            retries += 1
-            await asyncio.sleep(wait)
-
-    async def _try(self, body: bytes) -> "tuple[AsyncExitStack, Reply] | Refusal":
-        async with AsyncExitStack() as stack:
-            call = self._outbound.trusted("POST", self._url, headers=self._endpoint.headers, body=body, timeouts=self._timeouts)
-            try:
-                reply = await stack.enter_async_context(call)
-            except OutboundFailed as error:
-                return _not_reached(error)
-            if refusal := await refusal_of(reply):
-                return refusal
-            return stack.pop_all(), reply
+class _Function(msgspec.Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
-def _not_reached(error: OutboundFailed) -> Refusal:
-    reason = "provider_protocol" if isinstance(error, Malformed) else "provider_unreachable"
-    failure = ModelFailed(reason)
-    failure.__cause__ = error
-    return Refusal(failure, kind="connect" if isinstance(error, Unreachable) else "final")
+class _Fragment(msgspec.Struct, gc=False):
+    """`extra_content` is where Gemini's endpoint puts the signature of a thought, and wants to see it again."""
+
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+    extra_content: Any = None
 
 
-def body_of(request: ModelRequest, model: str, endpoint: Endpoint) -> bytes:
-    body: dict[str, Any] = {key: value for key, value in request.extra.items() if key not in _OWN_FIELDS}
-    body |= {"model": model, "messages": [_message(message) for message in request.messages], "stream": True}
-    if endpoint.asks_usage:
-        body["stream_options"] = {"include_usage": True}
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
-    if request.max_output_tokens is not None:
-        body[endpoint.max_tokens_field] = request.max_output_tokens
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.top_p is not None:
-        body["top_p"] = request.top_p
-    if request.stop:
-        body["stop"] = list(request.stop)
-    return msgspec.json.encode(body)
+class _Part(msgspec.Struct, gc=False):
+    text: str | None = None
 
 
-def _message(message: ModelMessage) -> dict[str, Any]:
+class _Delta(msgspec.Struct, gc=False):
+    """`refusal` is OpenAI's text of a model that declines. Mistral sends `content` as parts. Reasoning has three names in the field."""
+
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    thinking: str | None = None
+    tool_calls: list[_Fragment] | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: int = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class OpenAIWire:
+    content_types = ("text/event-stream",)
+
+    def url_of(self, target: Target) -> str:
+        return f"{target.endpoint.base_url}/chat/completions"
+
+    def body_of(self, request: ModelRequest, target: Target) -> dict[str, Any]:
+        body: dict[str, Any] = {key: value for key, value in request.extra.items() if key not in _OWN_FIELDS}
+        body |= {"model": target.model, "messages": [_message(message, target) for message in request.messages], "stream": True}
+        if target.endpoint.asks_usage:
+            body["stream_options"] = {"include_usage": True}
+        if request.tools:
+            body["tools"] = [tool_of(tool) for tool in request.tools]
+        if request.max_output_tokens is not None:
+            body[target.endpoint.max_tokens_field] = request.max_output_tokens
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.top_p is not None:
+            body["top_p"] = request.top_p
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if request.response_schema is not None:
+            answer = {"name": "answer", "schema": request.response_schema, "strict": _can_be_strict(request.response_schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": answer}
+        return body
+
+    def open(self, target: Target) -> "OpenAIReading":
+        return OpenAIReading(target.name)
+
+
+class OpenAIReading(Reading[_Chunk]):
+    """Some servers leave a call's `index` out, or send 0 for every call (ollama/ollama#7881): then a new id, or a name, begins a new call.
+
+    The state is `{"reasoning_content": text, "calls": {number: extra_content}}`: DeepSeek and Kimi want their reasoning back with the calls that came of it.
+    """
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model, SseDecoder(), _decode)
+        self._slots: dict[int | None, int] = {}
+        self._ids: list[str | None] = []
+        self._reasoning: list[str] = []
+        self._extras: dict[str, Any] = {}
+
+    def take(self, payload: _Chunk, /) -> None:
+        choice = payload.choices[0] if payload.choices else None
+        if choice is not None and not choice.index and (delta := choice.delta) is not None:
+            if thought := delta.reasoning_content or delta.reasoning or delta.thinking:
+                self.batch.add_reasoning(thought)
+                if delta.reasoning_content:
+                    self._reasoning.append(thought)
+            if text := delta.content or delta.refusal:
+                self.batch.add_text(text if isinstance(text, str) else "".join(part.text or "" for part in text))
+            if delta.tool_calls:
+                self._take_fragments(delta.tool_calls)
+        if (choice is not None and choice.finish_reason) or payload.usage is not None or payload.error is not None:
+            self._take_rest(payload, choice)
+
+    def _take_rest(self, chunk: _Chunk, choice: _Choice | None) -> None:
+        if chunk.error is not None:
+            raise failure_in_stream(chunk.error)
+        if chunk.usage is not None:
+            self._take_usage(chunk.usage)
+        if choice is not None and not choice.index and (reason := choice.finish_reason):
+            if reason == "error":
+                raise ModelFailed("provider_error", accepted=True)
+            # Everything unknown ("stop", "end_turn", "eos") is a stop.
+            self.finish_reason = _FINISH_REASONS.get(reason.lower(), "stop")
+
+    def _take_usage(self, counts: Any) -> None:
+        cached = count_of(field_of(counts, "prompt_tokens_details") or field_of(counts, "input_tokens_details"), "cached_tokens")
+        reasoning = count_of(field_of(counts, "completion_tokens_details") or field_of(counts, "output_tokens_details"), "reasoning_tokens")
+        given = count_of(counts, "prompt_tokens", "input_tokens"), count_of(counts, "completion_tokens", "output_tokens")
+        self.usage = later(self.usage, *given, cached, reasoning)
+
+    def _take_fragments(self, fragments: Sequence[_Fragment]) -> None:
+        for fragment in fragments:
+            name = fragment.function.name if fragment.function else None
+            arguments = fragment.function.arguments if fragment.function else None
+            slot = self._slots.get(fragment.index)
+            if slot is None or self._is_another(slot, fragment, name):
+                slot = self._slots[fragment.index] = self.call(fragment.id, name, arguments)
+                self._ids.append(fragment.id or None)
+            elif arguments:
+                text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+                self.batch.add(ToolCallDelta(slot, None, None, text))
+            if fragment.extra_content is not None:
+                self._extras[str(slot)] = fragment.extra_content
+
+    def end(self) -> None:
+        if self.call_count and (self._reasoning or self._extras):
+            self.state = {"reasoning_content": "".join(self._reasoning), "calls": self._extras}
+        super().end()
+
+    def _is_another(self, slot: int, fragment: _Fragment, name: str | None) -> bool:
+        if fragment.id and name:
+            return fragment.id != self._ids[slot]
+        return bool(name) and fragment.index is None
+
+
+def _message(message: ModelMessage, target: Target) -> dict[str, Any]:
     if message.role == "tool":
-        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+        return {"role": "tool", "tool_call_id": message.call_id, "content": text_of(message)}
+    content = _content(message) if message.parts else message.text
     if not message.tool_calls:
-        return {"role": message.role, "content": message.text}
-    calls = [{"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in message.tool_calls]
-    return {"role": message.role, "content": message.text or None, "tool_calls": calls}
+        return {"role": message.role, "content": content}
+    state = state_of(message, target)
+    extras: Mapping[str, Any] = state.get("calls", {})
+    calls = [_call(call, extras.get(str(number))) for number, call in enumerate(message.tool_calls)]
+    reasoning = {"reasoning_content": thought} if (thought := state.get("reasoning_content")) else {}
+    return {"role": message.role, "content": content or None, "tool_calls": calls, **reasoning}
 
 
-def _tool(tool: ToolSpec) -> dict[str, Any]:
+def _call(call: ToolCall, extra_content: Any) -> dict[str, Any]:
+    row = {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return row if extra_content is None else {**row, "extra_content": extra_content}
+
+
+def _content(message: ModelMessage) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = []
+    for part in message.content:
+        if isinstance(part, ImagePart):
+            image_of(part)  # refuses what is no image
+            parts.append({"type": "image_url", "image_url": {"url": part.url}})
+        else:
+            parts.append({"type": "text", "text": part.text})
+    return parts
+
+
+def tool_of(tool: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
+
+
+def _can_be_strict(schema: Any) -> bool:
+    """OpenAI guarantees a schema only when each of its objects requires all its properties and allows no others, and refuses to try otherwise."""
+    if isinstance(schema, Mapping):
+        given = cast("Mapping[str, Any]", schema)
+        if given.get("type") == "object":
+            properties: Any = given.get("properties", {})
+            if given.get("additionalProperties") is not False or set(properties) != set(given.get("required", ())):
+                return False
+        return all(_can_be_strict(value) for value in given.values())
+    return not isinstance(schema, list) or all(_can_be_strict(value) for value in cast("list[Any]", schema))

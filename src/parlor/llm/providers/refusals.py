@@ -1,6 +1,7 @@
 """What a reply that is no stream means, and whether it is worth another try."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,13 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from parlor.core.outbound import OutboundFailed
 from parlor.llm.errors import ModelFailed
-from parlor.llm.providers.chunks import marks_of_body
+from parlor.llm.providers.complaints import OVERLOADED, Complaint, complaint_of_body
 
 if TYPE_CHECKING:
     from parlor.core.outbound import Reply
 
 _MAX_ERROR_BYTES = 64 * 1024
 _ERROR_BODY_SECONDS = 2
+_BUSY = (429, 503, 529)
+"""Turned away before any work was done. 529 is Anthropic's word for being overloaded."""
+_KEY_REFUSED = "The model's provider refused our key."
 
 
 @dataclass(frozen=True)
@@ -50,42 +54,45 @@ class Patience:
 PATIENCE = Patience()
 
 
-async def refusal_of(reply: "Reply") -> Refusal | None:
+async def refusal_of(reply: "Reply", content_types: Collection[str]) -> Refusal | None:
     """None for the beginning of a stream. Of an error's body only known codes are looked at: its text may quote the key."""
     if 200 <= reply.status < 300:
-        if reply.status == 200 and reply.content_type == "text/event-stream" and reply.is_plain:
+        if reply.status == 200 and reply.content_type in content_types and reply.is_plain:
             return None
         return Refusal(ModelFailed("provider_protocol", "The model's provider did not answer with a stream.", accepted=True), "final", reply.status)
     if reply.status < 400:
         return Refusal(ModelFailed("provider_protocol", "The model's provider sent us elsewhere, which is not followed."), "final", reply.status)
-    marks = await _marks_of(reply)
-    failure = _failure_of(reply.status, marks)
-    may_retry = reply.status in (429, 503) and "insufficient_quota" not in marks and reply.headers.get("x-should-retry") != "false"
-    return Refusal(failure, "busy" if may_retry else "final", reply.status, retry_after_of(reply))
+    complaint = await _complaint_of(reply)
+    may_retry = reply.status in _BUSY and not complaint.is_out_of_credit and reply.headers.get("x-should-retry") != "false"
+    wait = retry_after_of(reply)
+    return Refusal(
+        _failure_of(reply.status, complaint), "busy" if may_retry else "final", reply.status, complaint.retry_after_seconds if wait is None else wait
+    )
 
 
-async def _marks_of(reply: "Reply") -> str:
+async def _complaint_of(reply: "Reply") -> Complaint:
     reply.expect_end(_ERROR_BODY_SECONDS)
     try:
-        return marks_of_body(await reply.read_all(_MAX_ERROR_BYTES))
+        return complaint_of_body(await reply.read_all(_MAX_ERROR_BYTES))
     except OutboundFailed:
-        return ""
+        return Complaint()
 
 
-def _failure_of(status: int, marks: str) -> ModelFailed:
-    if "content_filter" in marks or "content_policy" in marks:
+def _failure_of(status: int, complaint: Complaint) -> ModelFailed:
+    if complaint.is_filtered:
         return ModelFailed("content_filter", status=status)
-    if "insufficient_quota" in marks:
+    if complaint.is_out_of_credit:
         return ModelFailed("provider_rate_limited", "Our account at the model's provider is out of credit.", status=status)
     if status == 429:
         return ModelFailed("provider_rate_limited", status=status)
     details = {
-        401: "The model's provider refused our key.",
-        403: "The model's provider refused our key.",
+        401: _KEY_REFUSED,
+        403: _KEY_REFUSED,
         404: "The model's provider does not know this model.",
+        529: OVERLOADED,
     }
-    detail = "The conversation is longer than the model can read." if "context_length" in marks else details.get(status)
-    return ModelFailed("provider_error", detail, status=status)
+    detail = "The conversation is longer than the model can read." if complaint.is_too_long else details.get(status)
+    return ModelFailed("provider_error", _KEY_REFUSED if complaint.is_about_key else detail, status=status)
 
 
 def retry_after_of(reply: "Reply") -> float | None:
