@@ -119,13 +119,37 @@ def _idempotency_user_data(user_data: "IdempotencyUserData") -> "UserData":
     return user_data
 
 
+def _redis() -> "dishka.Provider":
+    from dishka import Provider, Scope
+
+    from parlor.core.redis import RedisClient
+    from parlor.core.redis_settings import RedisSettings
+
+    async def client(settings: RedisSettings) -> AsyncIterator[RedisClient]:
+        redis = RedisClient(settings)
+        yield redis
+        await redis.aclose()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(client)
+    return provider
+
+
 def _limits() -> "dishka.Provider":
     from dishka import Provider, Scope
 
-    from parlor.core.limits import RateLimits
+    from parlor.core.limits import LimitSettings, RateLimits
+    from parlor.core.redis import RedisClient
+
+    def limits(settings: LimitSettings, redis: RedisClient) -> RateLimits:
+        if not redis.is_configured:
+            return RateLimits(settings)
+        from parlor.core.limits.redis_windows import RedisWindows
+
+        return RateLimits(settings, RedisWindows(redis))
 
     provider = Provider(scope=Scope.APP)
-    provider.provide(RateLimits)
+    provider.provide(limits)
     return provider
 
 
@@ -153,7 +177,7 @@ modules = (
     Module(name="jobs", settings="parlor.core.jobs.settings:JobSettings", provider=_jobs, is_ground=True),
     Module(name="events", provider=_events, jobs=_event_jobs, user_data=_event_user_data, is_ground=True),
     Module(name="idempotency", provider=_idempotency, jobs=_idempotency_jobs, user_data=_idempotency_user_data, is_ground=True),
-    Module(name="redis", settings="parlor.core.redis_settings:RedisSettings", is_ground=True),
+    Module(name="redis", settings="parlor.core.redis_settings:RedisSettings", provider=_redis, is_ground=True),
     Module(name="limits", settings="parlor.core.limits.settings:LimitSettings", provider=_limits, is_ground=True),
     Module(name="outbound", settings="parlor.core.outbound.settings:OutboundSettings", provider=_outbound, is_ground=True),
     Module(name="server", settings="parlor.core.web.settings:ServerSettings", is_ground=True),

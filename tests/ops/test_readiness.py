@@ -10,6 +10,7 @@ from parlor.core.db.opening import open_database
 from parlor.core.health import Check, Health, Status
 from parlor.core.jobs import Jobs
 from parlor.core.lifecycle import Shutdown
+from parlor.core.redis import RedisClient
 from parlor.core.redis_settings import RedisSettings
 from parlor.core.settings import RootSettings
 from parlor.ops import HealthBoard
@@ -40,7 +41,7 @@ async def test_it_is_not_ready_once_the_database_is_gone(database_settings: Data
         await Readiness(db, Shutdown(), SETTINGS).check()
     with pytest.raises(NotReady):
         await Readiness(db, Shutdown(), SETTINGS).check()
-    checks = Checks(ground_checks(db, database_settings, Jobs(), RedisSettings()))
+    checks = Checks(ground_checks(db, database_settings, Jobs(), RedisClient(RedisSettings()), RedisSettings()))
     seen = {each.name: each.status for each in await HealthBoard(checks, ManualClock(), SETTINGS).look()}
     assert (seen["database"], seen["jobs"], seen["redis"]) == (Status.DOWN, Status.DOWN, Status.OFF)
 
@@ -78,7 +79,7 @@ async def test_who_reads_the_health_is_known_without_a_database() -> None:
 async def test_a_job_that_nobody_takes_degrades_the_house(db: Database, database_settings: DatabaseSettings) -> None:
     jobs = Jobs()
     await db.write(lambda tx: jobs.enqueue(tx, "nobody.does_this", {}, delay_seconds=-120))
-    checks: dict[str, Check] = {each.name: each for each in ground_checks(db, database_settings, jobs, RedisSettings())}
+    checks: dict[str, Check] = {each.name: each for each in ground_checks(db, database_settings, jobs, RedisClient(RedisSettings()), RedisSettings())}
     health: Health = await checks["jobs"].look()
     assert (health.status, health.details["queued"]) == (Status.DEGRADED, 1)
     assert health.advice

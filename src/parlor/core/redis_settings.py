@@ -1,6 +1,7 @@
 """Where Redis (or Valkey) is, when there is one."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -23,3 +24,5 @@ class RedisSettings(BaseModel):
             yield f"PARLOR_REDIS__URL starts with {parts.scheme + '://' if parts.scheme else 'no scheme'}: only redis:// and rediss:// work."
         elif not parts.hostname:
             yield "PARLOR_REDIS__URL names no host: write redis://host:6379/0."
+        elif find_spec("redis") is None:
+            yield "PARLOR_REDIS__URL is set, and the library for it is missing: install parlor[redis]."

@@ -7,6 +7,8 @@ from sqlalchemy import Integer, text
 from parlor.core.db import Database, DatabaseSettings, statement
 from parlor.core.health import Check, Health, Status
 from parlor.core.jobs import Jobs
+from parlor.core.redis import RedisClient
+from parlor.core.redis.checks import redis_check
 from parlor.core.redis_settings import RedisSettings
 
 _one = statement(text("SELECT 1 AS one").columns(one=Integer))
@@ -18,7 +20,7 @@ async def ask_database(db: Database) -> None:
     await db.read(lambda tx: tx.run(_one).scalar())
 
 
-def ground_checks(db: Database, settings: DatabaseSettings, jobs: Jobs, redis: RedisSettings) -> Sequence[Check]:
+def ground_checks(db: Database, settings: DatabaseSettings, jobs: Jobs, redis: RedisClient, redis_settings: RedisSettings) -> Sequence[Check]:
     async def database() -> Health:
         await ask_database(db)
         return Health(Status.OK, details={"engine": "postgres" if settings.is_postgres else "sqlite"})
@@ -32,7 +34,4 @@ def ground_checks(db: Database, settings: DatabaseSettings, jobs: Jobs, redis: R
             return Health(Status.DEGRADED, f"the oldest job has waited for {late_seconds:.0f} s", advice, details)
         return Health(Status.OK, details=details)
 
-    async def cache() -> Health:
-        return Health(Status.OFF, details={"configured": redis.url is not None})
-
-    return [Check("database", database), Check("jobs", queue), Check("redis", cache)]
+    return [Check("database", database), Check("jobs", queue), redis_check(redis, redis_settings)]

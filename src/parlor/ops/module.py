@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from parlor.core.db import Database, DatabaseSettings
     from parlor.core.health import Check
     from parlor.core.jobs import Jobs
+    from parlor.core.redis import RedisClient
     from parlor.core.redis_settings import RedisSettings
 
 
@@ -35,10 +36,10 @@ def _routes() -> "Sequence[APIRouter]":
     return (router,)
 
 
-def _health(db: "Database", settings: "DatabaseSettings", jobs: "Jobs", redis: "RedisSettings") -> "Sequence[Check]":
+def _health(db: "Database", settings: "DatabaseSettings", jobs: "Jobs", redis: "RedisClient", redis_settings: "RedisSettings") -> "Sequence[Check]":
     from parlor.ops.checks import ground_checks
 
-    return ground_checks(db, settings, jobs, redis)
+    return ground_checks(db, settings, jobs, redis, redis_settings)
 
 
 module = Module(

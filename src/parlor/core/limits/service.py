@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from parlor.core.errors import RateLimited
+from parlor.core.limits.ports import SharedWindows
 from parlor.core.limits.settings import LimitSettings
 from parlor.core.limits.window import Window
 
@@ -14,9 +15,14 @@ _IPV6_CUSTOMER = 64
 
 
 class RateLimits:
-    """`hit` counts one try of `key`: whose it is. Keys are hashed, so they may be as long as they come, and nothing personal is kept."""
+    """`hit` counts one try of `key`: whose it is. Keys are hashed, so they may be as long as they come, and nothing personal is kept.
 
-    def __init__(self, settings: LimitSettings) -> None:
+    This process always counts its own. With `shared` it asks there as well, for what the other replicas count; when nobody answers there its own count is
+    all there is, from the first moment on, and includes what went before.
+    """
+
+    def __init__(self, settings: LimitSettings, shared: SharedWindows | None = None) -> None:
+        self._shared = shared
         self._windows = {name: Window(amount, _window_seconds(name)) for name, amount in _limits(settings)} if settings.enabled else {}
         self._names = {name for name, _ in _limits(settings)}
 
@@ -26,14 +32,28 @@ class RateLimits:
         Raises `RateLimited` with `retry_after_seconds`; a try that is refused does not count.
         """
         window = self._window(name)
-        if window is not None and key is not None:
-            _refuse_for(window.hit(_digest(name, key)))
+        if window is None or key is None:
+            return
+        digest = _digest(name, key)
+        if await self._look(name, window, digest, counts=True) is None:
+            _refuse_for(window.hit(digest))
+        else:
+            window.record(digest)
 
     async def check(self, name: str, key: str | None) -> None:
         """Raises what `hit` would raise, and counts nothing."""
         window = self._window(name)
         if window is not None and key is not None:
-            _refuse_for(window.wait_seconds(_digest(name, key)))
+            await self._look(name, window, _digest(name, key), counts=False)
+
+    async def _look(self, name: str, window: Window, digest: bytes, *, counts: bool) -> float | None:
+        """0 when the replicas together have not had too many, None when they cannot be asked. What is too much here is too much for all."""
+        _refuse_for(window.wait_seconds(digest))
+        if self._shared is None:
+            return None
+        wait = await self._shared.wait_seconds(name, digest, window.amount, window.seconds, counts=counts)
+        _refuse_for(wait or 0.0)
+        return wait
 
     def _window(self, name: str) -> Window | None:
         assert name in self._names, f"there is no limit {name}"
