@@ -75,6 +75,7 @@ class Scene:
             "user_id": self.owner.id,
             "voucher_id": self.voucher_id,
             "api_key_id": self.api_key_id,
+            "sign_in_id": claims_of(self.owner.access_token)["sid"],
         }
 
     async def seen(self) -> list[Any]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from parlor.accounts.key_budgets import KeyBudget, KeyBudgets
     from parlor.accounts.passwords import Passwords
+    from parlor.accounts.session_cookies import SessionCookies
     from parlor.accounts.settings import AuthSettings
     from parlor.accounts.setup import SetupLinks
     from parlor.accounts.sign_ins import Session, SignIns
@@ -39,8 +40,8 @@ __all__ = [
     "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "ApiKeyCreated",
     "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep", "CredentialKind",
     "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope",
-    "ScopeMissing", "Session", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered",
-    "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
+    "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged",
+    "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -60,6 +61,7 @@ __getattr__ = exports(
         ),
         "key_budgets": "KeyBudget KeyBudgets",
         "passwords": "Passwords",
+        "session_cookies": "SessionCookies",
         "settings": "AuthSettings",
         "setup": "SetupLinks",
         "sign_ins": "Session SignIns",

@@ -4,6 +4,7 @@
 two are named either is enough: `caller: ChatReadDep`. A route that names none, `caller: CallerDep`, is closed to API keys. OpenAPI says it of each route.
 """
 
+from dataclasses import replace
 from typing import Annotated, cast
 
 import structlog
@@ -15,6 +16,8 @@ from starlette.requests import Request
 from parlor.accounts.api_keys import PREFIX as API_KEY_PREFIX
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.caller import Caller
+from parlor.accounts.errors import InvalidToken
+from parlor.accounts.session_cookies import SessionCookies
 from parlor.core.errors import Unauthenticated
 
 _CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
@@ -50,11 +53,22 @@ async def _admin(request: Request) -> Caller:
 async def _resolve(request: Request) -> Caller:
     container = cast("AsyncContainer", request.app.state.dishka_container)
     authenticator = await container.get(Authenticator)
-    caller = await authenticator.resolve(bearer_of(request))
+    bearer = bearer_of(request)
+    caller = await authenticator.resolve(bearer) if bearer is not None else await _resolve_cookie(request, container, authenticator)
     structlog.contextvars.bind_contextvars(account_id=str(caller.account_id))
     if caller.api_key_id is not None:
         structlog.contextvars.bind_contextvars(api_key_id=str(caller.api_key_id))
     return caller
+
+
+async def _resolve_cookie(request: Request, container: AsyncContainer, authenticator: Authenticator) -> Caller:
+    """Only where there is no other credential: a bad one is not made good by a cookie."""
+    cookies = await container.get(SessionCookies)
+    caller = await authenticator.resolve(cookies.access_token_of(request))
+    if caller.credential != "access_token":
+        raise InvalidToken
+    cookies.require_own_origin(request)
+    return replace(caller, credential="cookie")
 
 
 CallerDep = Annotated[Caller, Security(_caller)]

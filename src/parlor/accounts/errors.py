@@ -74,6 +74,16 @@ class TooManyApiKeys(Conflict):
     detail = "An account has at most 100 API keys that still work: revoke one first."
 
 
+class CrossOrigin(Forbidden):
+    """A cookie came with a request that no page of ours is known to have sent."""
+
+    code = "auth.cross_origin"
+    detail = (
+        "A request with cookies that changes something needs the Origin of a page of this server: send the access token in the Authorization header, "
+        "set PARLOR_SERVER__PUBLIC_URL, or name the page's origin in PARLOR_SERVER__CORS_ORIGINS with PARLOR_SERVER__CORS_CREDENTIALS."
+    )
+
+
 class EmailTaken(Conflict):
     code = "auth.email_taken"
     detail = "An account has this email address already: sign in instead."
@@ -99,6 +109,11 @@ class LastAdministrator(Conflict):
     detail = "This is the last active administrator: make another one first."
 
 
+class NoSuchSignIn(NotFound):
+    code = "auth.no_such_sign_in"
+    detail = "You are not signed in there (any more)."
+
+
 class NoSuchApiKey(NotFound):
     code = "auth.no_such_api_key"
     detail = "There is no such API key."
@@ -107,6 +122,11 @@ class NoSuchApiKey(NotFound):
 class AccountNotFound(NotFound):
     code = "auth.account_not_found"
     detail = "There is no such account."
+
+
+class NoRefreshToken(Invalid):
+    code = "auth.no_refresh_token"
+    detail = "Send {refresh_token} as the body, or ask with ?cookie=true and the cookie."
 
 
 class InvalidEmail(Invalid):

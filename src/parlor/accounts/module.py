@@ -30,11 +30,12 @@ def _provider() -> "dishka.Provider":
 def _routes() -> "Sequence[APIRouter]":
     from parlor.accounts.api import auth_router
     from parlor.accounts.api_keys_api import api_keys_router
+    from parlor.accounts.devices_api import devices_router
     from parlor.accounts.google_api import google_router
     from parlor.accounts.setup_api import setup_router
     from parlor.accounts.users_api import users_router
 
-    return [auth_router(), google_router(), api_keys_router(), users_router(), setup_router()]
+    return [auth_router(), devices_router(), google_router(), api_keys_router(), users_router(), setup_router()]
 
 
 def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings") -> "Sequence[Check]":

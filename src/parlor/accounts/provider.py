@@ -7,9 +7,10 @@ from dishka import Provider, Scope, decorate, provide, provide_all  # pyright: i
 from parlor.accounts.administration import Administration
 from parlor.accounts.api_keys import ApiKeyKind, ApiKeys
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
+from parlor.accounts.devices import Devices
 from parlor.accounts.directory import AccountDirectory
-from parlor.accounts.guesses import Guesses
 from parlor.accounts.google import GoogleSignIn
+from parlor.accounts.guesses import Guesses
 from parlor.accounts.identities import ExternalIdentities
 from parlor.accounts.issuers import Issuers
 from parlor.accounts.jobs import Pruning
@@ -21,6 +22,7 @@ from parlor.accounts.passwords import Passwords
 from parlor.accounts.profiles import Profiles
 from parlor.accounts.refresh_tokens import RefreshTokens
 from parlor.accounts.registry import Registry
+from parlor.accounts.session_cookies import SessionCookies
 from parlor.accounts.settings import AuthSettings
 from parlor.accounts.setup import Setup, SetupLinks
 from parlor.accounts.sign_ins import SignIns
@@ -38,6 +40,8 @@ class AccountsProvider(Provider):
     scope = Scope.APP
 
     services = provide_all(
+        Devices,
+        SessionCookies,
         AccessTokens,
         AccountDirectory,
         AccountsUserData,

@@ -129,6 +129,12 @@ class UserRead(BaseModel):
         return cls.model_validate(account, from_attributes=True)
 
 
+class SignedInRead(BaseModel):
+    """The tokens are in cookies."""
+
+    user: UserRead
+
+
 class SessionRead(BaseModel):
     user: UserRead
     access_token: str

@@ -11,6 +11,7 @@ from parlor.accounts.tables import AccountRow, ApiKeyRow, RefreshTokenRow, SignI
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 
 _NOW = bindparam("now", type_=UtcTime)
+_NONE = UUID(int=0)
 
 _open = statement(
     insert(SignInRow).values(
@@ -44,7 +45,7 @@ _end = statement(
 )
 _end_all = statement(
     update(SignInRow)
-    .where(SignInRow.account_id == bindparam("of_account", type_=Id), SignInRow.ended_at.is_(None))
+    .where(SignInRow.account_id == bindparam("of_account", type_=Id), SignInRow.id != bindparam("spared", type_=Id), SignInRow.ended_at.is_(None))
     .values(columns_of(SignInRow, "ended_at", "end_reason"))
 )
 
@@ -54,8 +55,27 @@ def end_sign_in(tx: Transaction, sign_in_id: UUID, reason: str) -> bool:
     return tx.run(_end, sign_in_id=sign_in_id, ended_at=tx.now(), end_reason=reason).one_or_none() is not None
 
 
-def end_all_sign_ins(tx: Transaction, account_id: UUID, reason: str) -> None:
-    tx.run(_end_all, of_account=account_id, ended_at=tx.now(), end_reason=reason)
+def end_all_sign_ins(tx: Transaction, account_id: UUID, reason: str, *, but: UUID | None = None) -> None:
+    tx.run(_end_all, of_account=account_id, spared=but or _NONE, ended_at=tx.now(), end_reason=reason)
+
+
+_end_own = statement(
+    update(SignInRow)
+    .where(
+        SignInRow.id == bindparam("sign_in_id", type_=Id),
+        SignInRow.account_id == bindparam("of_account", type_=Id),
+        SignInRow.ended_at.is_(None),
+        SignInRow.expires_at > _NOW,
+    )
+    .values(columns_of(SignInRow, "ended_at", "end_reason"))
+    .returning(SignInRow.id)
+)
+
+
+def end_sign_in_of(tx: Transaction, account_id: UUID, sign_in_id: UUID, reason: str) -> bool:
+    """False when the account has no such sign-in, or it is over."""
+    values: dict[str, Any] = {"sign_in_id": sign_in_id, "of_account": account_id, "now": tx.now()}
+    return tx.run(_end_own, **values, ended_at=tx.now(), end_reason=reason).one_or_none() is not None
 
 
 _insert_token = statement(insert(RefreshTokenRow).values(columns_of(RefreshTokenRow, "id", "sign_in_id", "token_hash", "created_at", "used_at")))
@@ -166,6 +186,33 @@ _from_address = statement(
 def has_signed_in_from(tx: Transaction, account_id: UUID, address: str) -> bool:
     """Whether the account knows this address from before."""
     return tx.run(_from_address, account_id=account_id, address=address).one_or_none() is not None
+
+
+class SignIn(NamedTuple):
+    id: UUID
+    method: str
+    user_agent: str | None
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
+_living = statement(
+    select(*(SignInRow.__table__.c[name] for name in SignIn._fields))
+    .where(
+        SignInRow.account_id == bindparam("account_id", type_=Id),
+        SignInRow.id < bindparam("before", type_=Id),
+        SignInRow.ended_at.is_(None),
+        SignInRow.expires_at > _NOW,
+    )
+    .order_by(SignInRow.id.desc())
+    .limit(bindparam("most", type_=BigInteger))
+)
+
+
+def list_living_sign_ins(tx: Transaction, account_id: UUID, *, before: UUID, most: int) -> list[SignIn]:
+    return [SignIn(*row) for row in tx.run(_living, account_id=account_id, before=before, most=most, now=tx.now()).all()]
 
 
 _delete_all = statement(delete(SignInRow).where(SignInRow.account_id == bindparam("account_id", type_=Id)).returning(SignInRow.id))

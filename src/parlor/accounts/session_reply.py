@@ -1,0 +1,62 @@
+"""How the tokens of a session travel: in bodies, or in cookies for pages in a browser."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from dishka import AsyncContainer
+from fastapi import Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from parlor.accounts.errors import NoRefreshToken
+from parlor.accounts.schemas import RefreshTokenUse, SessionRead, SignedInRead, UserRead
+from parlor.accounts.session_cookies import SessionCookies
+from parlor.accounts.sign_ins import Session
+
+AsCookie = Annotated[bool, Query(description="Set the tokens as HttpOnly cookies instead of showing them; the reply is `{user}`. For pages in a browser.")]
+Handing = Callable[[Session], SessionRead | SignedInRead]
+
+
+async def cookies_of(request: Request) -> SessionCookies:
+    container = cast("AsyncContainer", request.app.state.dishka_container)
+    return await container.get(SessionCookies)
+
+
+async def _handing(request: Request, response: Response, cookie: AsCookie = False) -> Handing:
+    """By `?cookie=true`."""
+    cookies = await cookies_of(request)
+    return lambda session: hand_over(cookies, request, response, session, as_cookies=cookie)
+
+
+def hand_over(cookies: SessionCookies, request: Request, response: Response, session: Session, *, as_cookies: bool) -> SessionRead | SignedInRead:
+    if not as_cookies:
+        return SessionRead.of(session)
+    cookies.give(request, response, session)
+    return SignedInRead(user=UserRead.of(session.account))
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A refresh token as it came; empty when the cookie is missing, which is the same as an unknown one."""
+
+    text: str
+    is_cookie: bool
+
+
+async def _presented(
+    request: Request, cookies: Annotated[SessionCookies, Depends(cookies_of)], body: RefreshTokenUse | None = None, cookie: AsCookie = False
+) -> Presented:
+    """Of the body, else of the cookie. Raises `NoRefreshToken`, and `CrossOrigin` for a cookie that no page of ours sent."""
+    if body is not None:
+        return Presented(body.refresh_token.get_secret_value(), is_cookie=False)
+    text = cookies.refresh_token_of(request)
+    if text is None and not cookie:
+        raise NoRefreshToken
+    cookies.require_own_origin(request)
+    return Presented(text or "", is_cookie=True)
+
+
+PresentedDep = Annotated[Presented, Depends(_presented)]
+CookiesDep = Annotated[SessionCookies, Depends(cookies_of)]
+HandingDep = Annotated[Handing, Depends(_handing)]
