@@ -58,6 +58,8 @@ class OpenIdServer:
     trouble: Trouble = field(default_factory=Trouble)
     asked: list[str] = field(default_factory=list[str])
     keys: list[jwk.RSAKey | jwk.ECKey] = field(default_factory=lambda: [rsa_key()])
+    came: threading.Event = field(default_factory=threading.Event)
+    """Set with the first request."""
     shows_a_page: bool = False
     """Else whoever comes to /authorize is sent back at once, as somebody who has agreed before."""
     _codes: dict[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
@@ -107,6 +109,7 @@ class OpenIdServer:
     def _troubled(self, endpoint: Any) -> Any:
         async def answer(request: Request) -> Response:
             self.asked.append(request.url.path)
+            self.came.set()
             if self.trouble.hangs:
                 from anyio import to_thread
 

@@ -116,7 +116,9 @@ class Authenticator:
         known = self._remembered.get(digest)
         identity = known.identity if known is not None else await self._identify(credential)
         self._refuse_expired(identity)
-        caller = known.caller if known is not None and self._monotonic() < known.fresh_until else await self._stand(digest, identity)
+        caller = known.caller if known is not None and self._monotonic() < known.fresh_until else None
+        if caller is None:
+            caller = await self._stand(digest, identity) if known is None else await self._stand_again(digest, identity, credential)
         if self._key_uses is not None and caller.api_key_id is not None:
             self._key_uses.note(caller.api_key_id)
         return caller
@@ -132,6 +134,13 @@ class Authenticator:
             if kind.recognises(credential):
                 return await kind.identify(credential)
         raise InvalidToken
+
+    async def _stand_again(self, digest: bytes, identity: Identity, credential: str) -> Caller:
+        """What is remembered may have come to mean somebody else: an issuer's subject can lose its account to the owner of the address."""
+        try:
+            return await self._stand(digest, identity)
+        except SignInEnded:
+            return await self._stand(digest, await self._identify(credential))
 
     async def _stand(self, digest: bytes, identity: Identity) -> Caller:
         """Read what holds for the account now. Counted from before the read, so that nothing remembered is older than it says."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
+    from parlor.accounts.issuers import Issuers
     from parlor.accounts.jobs import Pruning
     from parlor.accounts.mail.ports import Mailer
     from parlor.accounts.settings import AuthSettings
@@ -38,11 +39,12 @@ def _routes() -> "Sequence[APIRouter]":
     return [auth_router(), devices_router(), google_router(), api_keys_router(), users_router(), setup_router()]
 
 
-def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings") -> "Sequence[Check]":
+def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings", issuers: "Issuers") -> "Sequence[Check]":
     from parlor.accounts import checks
+    from parlor.accounts.issuer_checks import issuer_checks
     from parlor.accounts.mail import checks as mail_checks
 
-    return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root)]
+    return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root), *issuer_checks(issuers)]
 
 
 def _jobs(pruning: "Pruning") -> "Sequence[Job]":

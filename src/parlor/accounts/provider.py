@@ -12,6 +12,7 @@ from parlor.accounts.directory import AccountDirectory
 from parlor.accounts.google import GoogleSignIn
 from parlor.accounts.guesses import Guesses
 from parlor.accounts.identities import ExternalIdentities
+from parlor.accounts.issuer_tokens import IssuerTokenKind
 from parlor.accounts.issuers import Issuers
 from parlor.accounts.jobs import Pruning
 from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
@@ -50,6 +51,7 @@ class AccountsProvider(Provider):
         Guesses,
         ExternalIdentities,
         GoogleSignIn,
+        IssuerTokenKind,
         Issuers,
         Profiles,
         Pruning,
@@ -87,8 +89,11 @@ class AccountsProvider(Provider):
         return NoKeyBudgets()
 
     @provide
-    def authenticator(self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens, key_uses: KeyUses) -> Authenticator:
-        return Authenticator(db, settings, clock, [AccessTokenKind(tokens), ApiKeyKind(db)], key_uses=key_uses)
+    def authenticator(
+        self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens, key_uses: KeyUses, issuer_tokens: IssuerTokenKind
+    ) -> Authenticator:
+        # Who recognises a token by its issuer comes before who takes every other JWT.
+        return Authenticator(db, settings, clock, [issuer_tokens, AccessTokenKind(tokens), ApiKeyKind(db)], key_uses=key_uses)
 
     @decorate
     def notices(self, notices: StartupNotices, links: SetupLinks) -> StartupNotices:

@@ -98,7 +98,10 @@ class OpenIdProvider:
         raise SignInRefused
 
     async def _fetch_metadata(self) -> Metadata:
-        found = await self._get(self.issuer.rstrip("/") + "/.well-known/openid-configuration", Metadata)
+        return await self._get(self.issuer.rstrip("/") + "/.well-known/openid-configuration", self._read_metadata)
+
+    def _read_metadata(self, body: bytes, url: str) -> Metadata:
+        found = _decoded(body, Metadata, url)
         if found.issuer != self.issuer:
             raise BadAnswer(f"The discovery document of {self.issuer} is another issuer's.")
         if any(urlsplit(each).scheme not in ("https", urlsplit(self.issuer).scheme) for each in found.endpoints()):
@@ -106,15 +109,14 @@ class OpenIdProvider:
         return found
 
     async def _fetch_keys(self) -> "Mapping[str | None, Key]":
-        url = self._jwks_url or (await self.metadata()).jwks_uri
-        return _imported((await self._get(url, _KeySet)).keys)
+        return await self._get(self._jwks_url or (await self.metadata()).jwks_uri, _read_keys)
 
-    async def _get(self, url: str, kind: type[T]) -> T:
+    async def _get(self, url: str, read: Callable[[bytes, str], T]) -> T:
         async with self._breaker.attempt():
             status, body = await self._call("GET", url, None, {"Accept": "application/json"})
             if status != 200:
                 raise BadAnswer(f"{_host_of(url)} answers {status}.")
-            return _decoded(body, kind, url)
+            return read(body, url)
 
     async def _call(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if not url:
@@ -123,13 +125,13 @@ class OpenIdProvider:
             return reply.status, await reply.read_all(_MAX_BYTES)
 
 
-def _imported(keys: list[dict[str, Any]]) -> "Mapping[str | None, Key]":
+def _read_keys(body: bytes, url: str) -> "Mapping[str | None, Key]":
     """By id; under None as well when there is just one. Shared secrets, encryption keys and kinds that we do not know are left out."""
     from joserfc import jwk
     from joserfc.errors import JoseError
 
     found: dict[str | None, jwk.Key] = {}
-    for each in keys:
+    for each in _decoded(body, _KeySet, url).keys:
         if each.get("kty") not in ("RSA", "EC", "OKP") or each.get("use", "sig") != "sig":
             continue
         try:
