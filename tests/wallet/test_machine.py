@@ -1,4 +1,4 @@
-"""Any sequence of holds, settlements and grants leaves the wallet as a model of a few lines says, on both engines."""
+"""Any sequence of holds, settlements, grants, refunds and vouchers leaves the wallet as a plain model says, and its books in order, on both engines."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,18 +6,35 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import bindparam, update
 
 from parlor.core.clock import SystemClock
+from parlor.core.crypto import SecretKey
 from parlor.core.db import Database, DatabaseSettings, Id, Transaction, statement
 from parlor.core.db.opening import open_database
+from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
+from parlor.core.limits import LimitSettings, RateLimits
 from parlor.core.settings import RootSettings
-from parlor.wallet import HoldClosed, InsufficientFunds, ReferenceUsed, Settlement
+from parlor.wallet import (
+    HoldClosed,
+    InsufficientFunds,
+    InvalidVoucher,
+    NoSuchCharge,
+    ReferenceUsed,
+    Refunds,
+    RefundTooLarge,
+    Settlement,
+    VoucherOrder,
+    Vouchers,
+    VoucherUsed,
+)
 from parlor.wallet.tables import HoldRow
+from parlor.wallet.verification import find_difference
 from tests.wallet.conftest import BONUS, House
 
 AMOUNTS = st.one_of(st.integers(0, 20), st.integers(0, BONUS + 10), st.sampled_from([BONUS // 3, BONUS - 1, BONUS, BONUS + 1]))
@@ -31,6 +48,18 @@ class ModelHold:
     is_of_turn: bool
     state: str = "open"
     settlement: Settlement = field(default_factory=lambda: Settlement(0, 0))
+    refunded: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.settlement.charge_micros - self.refunded
+
+
+@dataclass
+class ModelVoucher:
+    amount: int
+    uses_left: int
+    is_used: bool = False
 
 
 class Model:
@@ -40,6 +69,8 @@ class Model:
         self.posted = BONUS
         self.holds: dict[UUID, ModelHold] = {}
         self.grants: dict[str, int] = {}
+        self.refunds: dict[str, tuple[UUID, int]] = {}
+        self.vouchers: dict[UUID, ModelVoucher] = {}
 
     @property
     def held(self) -> int:
@@ -54,12 +85,16 @@ class WalletMachine(RuleBasedStateMachine):
     """Each run has an account of its own on the one database."""
 
     holds: Bundle[UUID] = Bundle("holds")
+    vouchers: Bundle[UUID] = Bundle("vouchers")
 
     def __init__(self, runner: asyncio.Runner, db: Database) -> None:
         super().__init__()
         self._runner = runner
         self._house = House(db)
         self._wallet = self._house.wallet
+        self._refunds = Refunds(self._house.events)
+        limits = RateLimits(LimitSettings(enabled=False))
+        self._vouchers = Vouchers(db, self._wallet, self._house.events, Idempotency(db), limits, SecretKey(b"secret"))
 
     def _write(self, fn: Callable[[Transaction], Any]) -> Any:
         return self._runner.run(self._house.db.write(fn))
@@ -156,26 +191,97 @@ class WalletMachine(RuleBasedStateMachine):
             assert entry.balance_micros == self.model.posted
         assert entry.amount_micros == self.model.grants[name] == amount
 
+    @rule(hold_id=holds, amount=st.one_of(st.none(), st.integers(1, 20), st.integers(1, BONUS)), name=st.sampled_from("abcd"))
+    def refund(self, hold_id: UUID, amount: int | None, name: str) -> None:
+        """In part, in whole, again, beyond what was charged, and of what never was a charge."""
+        reference, known, before = f"{name} of {self.account_id}", self.model.holds.get(hold_id), self.model.refunds.get(name)
+        try:
+            entry = self._write(lambda tx: self._refunds.refund(tx, self.account_id, hold_id, reference=reference, amount_micros=amount))
+        except NoSuchCharge:
+            assert known is None or known.settlement.charge_micros == 0
+            return
+        except ReferenceUsed:
+            assert before is not None
+            assert before[0] != hold_id or amount not in (None, before[1])
+            return
+        except RefundTooLarge:
+            assert known is not None
+            assert before is None
+            assert known.left == 0 or (amount or 0) > known.left
+            return
+        assert known is not None
+        assert entry.is_new == (before is None)
+        if before is None:
+            given_back = known.left if amount is None else amount
+            assert 0 < given_back <= known.left
+            known.refunded += given_back
+            self.model.posted += given_back
+            self.model.refunds[name] = before = (hold_id, given_back)
+        assert (hold_id, entry.amount_micros) == before
+
+    @rule(target=vouchers, amount=st.integers(1, BONUS), uses=st.integers(1, 2))
+    def make_voucher(self, amount: int, uses: int) -> UUID:
+        created = self._runner.run(self._vouchers.create(VoucherOrder(amount, uses)))
+        self.model.vouchers[created.voucher.id] = ModelVoucher(amount, uses)
+        return created.voucher.id
+
+    @rule(voucher_id=vouchers, is_revoked=st.booleans())
+    def somebody_else_takes_a_use(self, voucher_id: UUID, is_revoked: bool) -> None:
+        """Or an administrator all of them."""
+        voucher = self.model.vouchers[voucher_id]
+        if is_revoked:
+            self._runner.run(self._vouchers.revoke(voucher_id))
+            voucher.uses_left = 0
+        elif voucher.uses_left:
+            somebody = self._runner.run(self._house.bare_account())
+            self._write(lambda tx: self._vouchers.redeem(tx, somebody, voucher_id))
+            voucher.uses_left -= 1
+
+    @rule(voucher_id=vouchers)
+    def use_voucher(self, voucher_id: UUID) -> None:
+        voucher = self.model.vouchers[voucher_id]
+        try:
+            entry = self._write(lambda tx: self._vouchers.redeem(tx, self.account_id, voucher_id))
+        except VoucherUsed:
+            assert voucher.is_used
+            return
+        except InvalidVoucher:
+            assert voucher.uses_left == 0
+            assert not voucher.is_used
+            return
+        assert voucher.uses_left > 0
+        assert not voucher.is_used
+        voucher.uses_left, voucher.is_used = voucher.uses_left - 1, True
+        self.model.posted += voucher.amount
+        assert (entry.amount_micros, entry.balance_micros) == (voucher.amount, self.model.posted)
+
     @invariant()
-    def the_balance_is_the_models(self) -> None:
+    def the_balance_is_the_models_and_the_books_agree(self) -> None:
         if not hasattr(self, "account_id"):
             return
         balance = self._runner.run(self._wallet.read(self.account_id))
         assert (balance.available_micros, balance.held_micros) == (self.model.available, self.model.held)
         assert balance.available_micros >= 0
-
-    def teardown(self) -> None:
-        self._runner.run(self._house.verify())
+        assert self._runner.run(find_difference(self._house.db, lambda _: None)) is None
 
 
-def test_the_wallet_does_what_its_model_does(database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+def run_machine(database_settings: DatabaseSettings, root_settings: RootSettings, *, examples: int, steps: int) -> None:
     with asyncio.Runner() as runner:
         opened = open_database(database_settings, root_settings, SystemClock())
         db = runner.run(opened.__aenter__())
         try:
             run_state_machine_as_test(
                 lambda: WalletMachine(runner, db),
-                settings=settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)),
+                settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)),
             )
         finally:
             runner.run(opened.__aexit__(None, None, None))
+
+
+def test_the_wallet_does_what_its_model_does(database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+    run_machine(database_settings, root_settings, examples=25, steps=20)
+
+
+@pytest.mark.long
+def test_the_wallet_does_what_its_model_does_for_longer(database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
+    run_machine(database_settings, root_settings, examples=150, steps=50)

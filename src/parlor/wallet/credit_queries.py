@@ -1,9 +1,10 @@
 """The SQL of refunds and notes."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, cast, func, select
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, or_, select
 
 from parlor.core.db import Transaction, columns_of, insert, statement
 from parlor.wallet.tables import HoldRow, LedgerEntry, LedgerNote, LedgerTransaction, Refund
@@ -29,6 +30,20 @@ _find_refund = statement(
 
 _refunded = statement(
     select(cast(func.coalesce(func.sum(Refund.amount_micros), 0), BigInteger).label("amount_micros")).where(Refund.charge_id == bindparam("charge"))
+)
+
+_refunds_of = statement(
+    select(LedgerTransaction.reference, Refund.charge_id, Refund.amount_micros, LedgerTransaction.turn_id, LedgerTransaction.created_at)
+    .join(LedgerEntry, LedgerEntry.transaction_id == Refund.transaction_id)
+    .join(LedgerTransaction, LedgerTransaction.id == Refund.transaction_id)
+    .where(LedgerEntry.account_id == bindparam("account"), LedgerTransaction.kind == "refund")
+    .order_by(LedgerEntry.number)
+)
+
+_remove_notes = statement(
+    delete(LedgerNote)
+    .where(or_(LedgerNote.account_id == bindparam("account"), LedgerNote.made_by == bindparam("account")))
+    .returning(LedgerNote.transaction_id)
 )
 
 
@@ -57,3 +72,13 @@ def find_refund(tx: Transaction, reference: str) -> Any:
 def refunded(tx: Transaction, charge_id: UUID) -> int:
     """How much of a charge was given back so far."""
     return tx.run(_refunded, charge=charge_id).scalar()
+
+
+def refunds_of(tx: Transaction, account_id: UUID) -> Sequence[Any]:
+    """What this account got back, the oldest first."""
+    return tx.run(_refunds_of, account=account_id).all()
+
+
+def remove_notes(tx: Transaction, account_id: UUID) -> int:
+    """About this account, and by it."""
+    return len(tx.run(_remove_notes, account=account_id).all())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, or_, select, update
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 from parlor.wallet.tables import LedgerEntry, Voucher, VoucherUse
@@ -59,6 +59,14 @@ _used_by = statement(
     .order_by(VoucherUse.used_at, VoucherUse.voucher_id)
 )
 
+_of_one_use = select(VoucherUse.voucher_id).where(VoucherUse.account_id == bindparam("account"))
+_clear_notes = statement(
+    update(Voucher)
+    .where(Voucher.note.is_not(None), or_(Voucher.made_by == bindparam("account"), and_(Voucher.max_uses == 1, Voucher.id.in_(_of_one_use))))
+    .values(note=None)
+    .returning(Voucher.id)
+)
+
 
 def add(tx: Transaction, **values: Any) -> Any:
     """The new voucher; None when there is one with that code, or that id."""
@@ -99,3 +107,8 @@ def page(tx: Transaction, before: UUID, most: int) -> Sequence[Any]:
 
 def used_by(tx: Transaction, account_id: UUID) -> Sequence[Any]:
     return tx.run(_used_by, account=account_id).all()
+
+
+def clear_notes(tx: Transaction, account_id: UUID) -> int:
+    """Of vouchers that this account has made, and of those that were for it alone."""
+    return len(tx.run(_clear_notes, account=account_id).all())
