@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from parlor.core.db import Database
     from parlor.core.events import Events, EventsUserData
     from parlor.core.idempotency import Idempotency, IdempotencyUserData
-    from parlor.core.jobs import Job
+    from parlor.core.jobs import Job, JobsUserData
     from parlor.core.userdata import UserData
 
 
@@ -72,15 +72,19 @@ def _jobs() -> "dishka.Provider":
 
     from parlor.core.collected import JobDefinitions
     from parlor.core.db import Database
-    from parlor.core.jobs import JobRunner, Jobs, JobSettings
+    from parlor.core.jobs import JobRunner, Jobs, JobSettings, JobsUserData
 
     def runner(db: Database, jobs: Jobs, definitions: JobDefinitions, settings: JobSettings) -> JobRunner:
         return JobRunner(db, jobs, definitions, settings)
 
     provider = Provider(scope=Scope.APP)
-    provider.provide(Jobs)
+    provider.provide_all(Jobs, JobsUserData)
     provider.provide(runner)
     return provider
+
+
+def _job_user_data(user_data: "JobsUserData") -> "UserData":
+    return user_data
 
 
 def _events() -> "dishka.Provider":
@@ -174,7 +178,7 @@ modules = (
         commands={"db upgrade": "parlor.database_cli:upgrade", "db status": "parlor.database_cli:status"},
         is_ground=True,
     ),
-    Module(name="jobs", settings="parlor.core.jobs.settings:JobSettings", provider=_jobs, is_ground=True),
+    Module(name="jobs", settings="parlor.core.jobs.settings:JobSettings", provider=_jobs, user_data=_job_user_data, is_ground=True),
     Module(name="events", provider=_events, jobs=_event_jobs, user_data=_event_user_data, is_ground=True),
     Module(name="idempotency", provider=_idempotency, jobs=_idempotency_jobs, user_data=_idempotency_user_data, is_ground=True),
     Module(name="redis", settings="parlor.core.redis_settings:RedisSettings", provider=_redis, is_ground=True),

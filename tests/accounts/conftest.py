@@ -15,7 +15,9 @@ from parlor.accounts import Application, AuthSettings, Session, SetupLinks, Sign
 from parlor.accounts.module import module
 from parlor.accounts.setup import Setup
 from parlor.accounts.tables import RefreshTokenRow, SignInRow
+from parlor.accounts.user_data import AccountsUserData
 from parlor.core.clock import Clock
+from parlor.core.collected import UserDataSources
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
 from parlor.core.events import Event, Events, Subscriber
 from parlor.core.idempotency import Idempotency
@@ -51,6 +53,10 @@ def told() -> list[Event]:
     return []
 
 
+def _sources(user_data: AccountsUserData) -> UserDataSources:
+    return UserDataSources([user_data])
+
+
 Build = Callable[..., AsyncContainer]
 
 
@@ -69,12 +75,13 @@ async def build(db: Database, clock: Clock, root_settings: RootSettings, limit_s
         parts = Provider(scope=Scope.APP)
         for value, kind in (
             (db, Database), (clock, Clock), (settings, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
-            (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency),
+            (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency), (Jobs(), Jobs),
         ):  # fmt: skip
             parts.provide(_always(value), provides=kind)
         parts.provide(_always(OutboundSettings()), provides=OutboundSettings)
         parts.provide(provide_outbound)
         assert module.provider is not None
+        parts.provide(_sources, provides=UserDataSources)
         built.append(make_async_container(parts, module.provider()))
         return built[-1]
 

@@ -24,6 +24,7 @@ from parlor.core.invariants import check_invariants
 from parlor.core.jobs import Jobs
 from parlor.core.settings import RootSettings
 from tests.accounts.conftest import age
+from tests.support.accounts import registry_of
 
 GRACE, LIFETIME = 1000, 100_000
 """Seconds, far above what the test itself takes, since the database's clock runs on."""
@@ -54,7 +55,7 @@ def ground(database_settings: DatabaseSettings, root_settings: RootSettings) -> 
         opening = open_database(database_settings, root_settings, SystemClock())
         db = runner.run(opening.__aenter__())
         try:
-            yield Ground(runner, db, tokens, Registry(Events(db, Jobs())))
+            yield Ground(runner, db, tokens, registry_of(Events(db, Jobs())))
         finally:
             runner.run(opening.__aexit__(None, None, None))
 

@@ -129,10 +129,21 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/api-keys/{api_key_id}": of_owner(200, _KEY),
     "PATCH /api/v1/api-keys/{api_key_id}": of_owner(200, _KEY, body=_sends(name="Taken over")),
     "DELETE /api/v1/api-keys/{api_key_id}": of_owner(204, _KEY),
+    "DELETE /api/v1/auth/me": own(200, body=_sends(password=PASSWORD), ends_sign_ins=True),
+    "GET /api/v1/auth/me/export": own(200),
     "GET /api/v1/users": for_administrators(200),
     "POST /api/v1/users": for_administrators(201, body=_new_account),
     "GET /api/v1/users/{user_id}": for_administrators(200),
     "PATCH /api/v1/users/{user_id}": for_administrators(200, body=_sends(display_name="Somebody else")),
+    "DELETE /api/v1/users/{user_id}": Declared(
+        # the owner comes last, when the account is gone
+        {**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (200, ""), "owner": (401, "auth.sign_in_ended")},
+        scopes=("admin",),
+        changes_owner=True,
+    ),
+    "GET /api/v1/users/{user_id}/export": Declared(
+        {**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (200, ""), "owner": (200, "")}
+    ),
     "GET /api/v1/admin/modules": for_administrators(200),
     "GET /api/v1/wallet": own(200, scopes=_WALLET_READ),
     "POST /api/v1/wallet": own(200, scopes=_WALLET),

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.util import await_only
 
-from parlor.accounts.registry import NewAccount, Registry
+from parlor.accounts.registry import NewAccount
 from parlor.core.clock import Clock
 from parlor.core.db import Database, DatabaseSettings, Transaction, statement
 from parlor.core.db.opening import open_database
@@ -22,6 +22,7 @@ from parlor.core.settings import RootSettings
 from parlor.wallet import Balance, Settlement, WalletService, WalletSettings
 from parlor.wallet.checks import invariants
 from parlor.wallet.tables import LedgerEntry
+from tests.support.accounts import registry_of
 
 BONUS = 5_000_000
 
@@ -39,7 +40,7 @@ class House:
         self.told: list[Event] = []
         self.events = Events(db, Jobs())
         self.wallet = WalletService(db, settings or WalletSettings(), self.events)
-        self._bare = Registry(Events(db, Jobs()))
+        self._bare = registry_of(Events(db, Jobs()))
 
     def listen(self, *subscribers: Subscriber) -> None:
         self.events.bind([*subscribers, Subscriber("test.listener", "*", lambda _, event: self.told.append(event), inside=True)])

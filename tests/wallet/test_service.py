@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import func, select
 
-from parlor.accounts.registry import NewAccount, Registry
+from parlor.accounts.registry import NewAccount
 from parlor.core.db import Database, Transaction, statement
 from parlor.core.errors import Invalid, rule_for
 from parlor.wallet import (
@@ -18,6 +18,7 @@ from parlor.wallet.price import MOST_MICROS
 from parlor.wallet.subscribers import subscribers
 from parlor.wallet.tables import HoldRow, LedgerTransaction
 from parlor.wallet.user_data import WalletUserData
+from tests.support.accounts import registry_of
 from tests.wallet.conftest import BONUS, House, amounts, platform, together
 
 _ledger_size = statement(select(func.count(LedgerTransaction.id)))
@@ -29,7 +30,7 @@ _holds = statement(select(HoldRow.id, HoldRow.state, HoldRow.charge_micros, Hold
 
 async def test_a_new_account_has_its_wallet_and_bonus_when_its_transaction_is_done(house: House) -> None:
     house.listen(*subscribers(house.wallet))
-    account = await house.db.write(lambda tx: Registry(house.events).add(tx, NewAccount(username="ann")))
+    account = await house.db.write(lambda tx: registry_of(house.events).add(tx, NewAccount(username="ann")))
     (entry,) = await house.wallet.list_entries(account.id)
     assert await house.wallet.read(account.id) == Balance(account.id, BONUS, 0)
     assert (entry.kind, entry.amount_micros, entry.balance_micros, entry.number) == ("bonus", BONUS, BONUS, 1)
@@ -40,7 +41,7 @@ async def test_an_account_that_is_rolled_back_leaves_no_wallet(house: House) -> 
     house.listen(*subscribers(house.wallet))
 
     def register_and_fail(tx: Transaction) -> None:
-        Registry(house.events).add(tx, NewAccount(username="ann"))
+        registry_of(house.events).add(tx, NewAccount(username="ann"))
         raise Invalid("no")
 
     with pytest.raises(Invalid):
@@ -137,6 +138,6 @@ async def test_export_holds_the_whole_ledger_and_erasure_keeps_it(house: House) 
     data = WalletUserData(house.db)
     exported = await data.export(account_id)
     assert exported["wallet"] == {"available_micros": BONUS + 5, "held_micros": 0, "posted_micros": BONUS + 5}
-    assert [entry["amount_micros"] for entry in exported["wallet_entries"]] == [5, BONUS]
+    assert [entry.amount_micros async for entry in exported["wallet_entries"]] == [5, BONUS]
     assert await data.erase(account_id) == 0
     assert await data.export(await house.bare_account()) == {}

@@ -8,11 +8,12 @@ from uuid import UUID
 from parlor.accounts import queries
 from parlor.accounts.account import Account, Role, Status
 from parlor.accounts.authenticator import Authenticator
+from parlor.accounts.erasure_queries import find_erasure_of
 from parlor.accounts.errors import AccountNotFound, EmailTaken, LastAdministrator
 from parlor.accounts.events import UserEmailChanged, UserGroupsChanged, UserRoleChanged, UserStatusChanged
 from parlor.accounts.profiles import change_profile
 from parlor.accounts.sign_ins import SignIns
-from parlor.accounts.text import clean_groups, normalise_email, normalise_username
+from parlor.accounts.text import clean_groups, id_in, normalise_email, normalise_username
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
 
@@ -49,6 +50,16 @@ class Administration:
         if account is None:
             raise AccountNotFound(f"No account has the address, username or id {who}.")
         return account
+
+    async def find_id(self, who: str) -> UUID:
+        """As `find`, and the id of an erased account too. Raises `AccountNotFound`."""
+        try:
+            return (await self.find(who)).id
+        except AccountNotFound:
+            erased = await self._db.read(lambda tx: find_erasure_of(tx, account_id) if (account_id := id_in(who)) else None)
+            if erased is None:
+                raise
+            return erased.account_id
 
     async def change(
         self,

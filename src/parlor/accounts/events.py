@@ -1,6 +1,6 @@
 """What happened to accounts, for other rooms, audit and webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -16,6 +16,28 @@ class UserRegistered(Event):
     email: str | None
     username: str | None
     role: str
+    is_returning: bool = False
+    """An account with this address was erased before: the welcome is not given twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserExported(Event):
+    """Somebody took a copy of everything that is stored about the account; the actor says who."""
+
+    name: ClassVar[str] = "user.exported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserErased(Event):
+    """The account was erased, and with it every event about it: so this one is about nobody. `receipt` counts by module."""
+
+    name: ClassVar[str] = "user.erased"
+    user_id: UUID
+    receipt: Mapping[str, int]
+
+    @property
+    def aggregate(self) -> str:
+        return str(self.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
+    from parlor.accounts.erasure import Erasure
     from parlor.accounts.issuers import Issuers
     from parlor.accounts.jobs import Pruning
     from parlor.accounts.mail.ports import Mailer
@@ -33,10 +34,11 @@ def _routes() -> "Sequence[APIRouter]":
     from parlor.accounts.api_keys_api import api_keys_router
     from parlor.accounts.devices_api import devices_router
     from parlor.accounts.google_api import google_router
+    from parlor.accounts.privacy_api import privacy_router
     from parlor.accounts.setup_api import setup_router
     from parlor.accounts.users_api import users_router
 
-    return [auth_router(), devices_router(), google_router(), api_keys_router(), users_router(), setup_router()]
+    return [auth_router(), devices_router(), google_router(), api_keys_router(), users_router(), privacy_router(), setup_router()]
 
 
 def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings", issuers: "Issuers") -> "Sequence[Check]":
@@ -47,8 +49,8 @@ def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "R
     return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root), *issuer_checks(issuers)]
 
 
-def _jobs(pruning: "Pruning") -> "Sequence[Job]":
-    return [pruning.job()]
+def _jobs(pruning: "Pruning", erasure: "Erasure") -> "Sequence[Job]":
+    return [pruning.job(), erasure.job()]
 
 
 def _user_data(user_data: "AccountsUserData") -> "UserData":
@@ -67,7 +69,12 @@ module = Module(
     settings_key="auth",
     provider=_provider,
     routes=_routes,
-    commands={"users": "parlor.accounts.cli:app", "users keys": "parlor.accounts.keys_cli:app"},
+    commands={
+        "users": "parlor.accounts.cli:app",
+        "users keys": "parlor.accounts.keys_cli:app",
+        "users export": "parlor.accounts.privacy_cli:export",
+        "users erase": "parlor.accounts.privacy_cli:erase",
+    },
     health=_health,
     jobs=_jobs,
     user_data=_user_data,

@@ -9,6 +9,9 @@ from parlor.accounts.api_keys import ApiKeyKind, ApiKeys
 from parlor.accounts.authenticator import AccessTokenKind, Authenticator
 from parlor.accounts.devices import Devices
 from parlor.accounts.directory import AccountDirectory
+from parlor.accounts.erased_addresses import ErasedAddresses
+from parlor.accounts.erasure import Erasure
+from parlor.accounts.exports import Exports
 from parlor.accounts.google import GoogleSignIn
 from parlor.accounts.guesses import Guesses
 from parlor.accounts.identities import ExternalIdentities
@@ -53,6 +56,9 @@ class AccountsProvider(Provider):
         GoogleSignIn,
         IssuerTokenKind,
         Issuers,
+        ErasedAddresses,
+        Erasure,
+        Exports,
         Profiles,
         Pruning,
         RefreshTokens,

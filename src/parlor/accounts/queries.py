@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, String, bindparam, func, literal_col
 from parlor.accounts.account import Account
 from parlor.accounts.errors import InvalidEmail
 from parlor.accounts.tables import AccountRow
-from parlor.accounts.text import normalise_email
+from parlor.accounts.text import id_in, normalise_email
 from parlor.core.db import Id, Json, Transaction, columns_of, insert, statement
 
 NEWEST = UUID(int=(1 << 128) - 1)
@@ -97,13 +97,14 @@ def find_by_username(tx: Transaction, username: str) -> Account | None:
 
 def find_by_any_name(tx: Transaction, who: str) -> Account | None:
     """By email, username or id, whichever `who` looks like."""
-    who = who.strip()
+    if (account_id := id_in(who)) is not None:
+        return find_account(tx, account_id)
+    if "@" not in who:
+        return find_by_username(tx, who.strip().lower())
     try:
-        return find_by_email(tx, normalise_email(who)) if "@" in who else find_account(tx, UUID(who))
+        return find_by_email(tx, normalise_email(who))
     except InvalidEmail:
         return None
-    except ValueError:
-        return find_by_username(tx, who.lower())
 
 
 _password_by_email = statement(_living(AccountRow.id, AccountRow.password_hash).where(AccountRow.email == bindparam("email")))

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from parlor.accounts import queries
 from parlor.accounts.account import Account, Role
+from parlor.accounts.erased_addresses import ErasedAddresses
 from parlor.accounts.errors import EmailTaken, SetupDone, UsernameTaken
 from parlor.accounts.events import UserRegistered
 from parlor.core.db import Transaction
@@ -27,8 +28,9 @@ class NewAccount:
 
 
 class Registry:
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, addresses: ErasedAddresses) -> None:
         self._events = events
+        self._addresses = addresses
 
     def add(self, tx: Transaction, new: NewAccount) -> Account:
         """An account, and what belongs to it in the same transaction (its wallet, by `user.registered`). Raises `EmailTaken`, `UsernameTaken`."""
@@ -64,7 +66,11 @@ class Registry:
         )
 
     def _announced(self, tx: Transaction, account: Account) -> Account:
-        self._events.record(tx, UserRegistered(account_id=account.id, email=account.email, username=account.username, role=account.role))
+        is_returning = account.email is not None and self._addresses.knows(tx, account.email)
+        self._events.record(
+            tx,
+            UserRegistered(account_id=account.id, email=account.email, username=account.username, role=account.role, is_returning=is_returning),
+        )
         return account
 
     @staticmethod

@@ -8,6 +8,7 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from parlor.accounts.account import Account, Role, Status
+from parlor.accounts.erasure import Receipt
 from parlor.accounts.passwords import MAX_PASSWORD
 from parlor.accounts.sign_ins import Session
 from parlor.accounts.sign_up import Application
@@ -108,6 +109,21 @@ class UserChange(ProfileChange):
 
     def standing(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("role", "status", "groups", "email") if name in self.model_fields_set}
+
+
+class AccountErase(_Body):
+    password: Password | None = Field(default=None, description="Needed where the account has one.")
+
+
+class ErasureRead(BaseModel):
+    """`erased_at` is null while the work goes on."""
+
+    erased_at: datetime | None
+    receipt: dict[str, int] = Field(description="How many rows or objects of each module were removed, or lost the person in them.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "ErasureRead":
+        return cls(erased_at=receipt.erased_at, receipt=dict(receipt.counts))
 
 
 class UserRead(BaseModel):

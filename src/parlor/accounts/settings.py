@@ -30,6 +30,12 @@ class AuthSettings(BaseModel):
     standing_cache_seconds: float = Field(
         default=3, ge=0, le=5, description="How old what we remember of an account (suspended? still an administrator?) may get before it is read again."
     )
+    erased_address_days: int = Field(
+        default=365,
+        ge=0,
+        le=3650,
+        description="For this long a keyed hash of an erased account's address is kept, so that signing up again brings no second bonus. 0 keeps none.",
+    )
     password_min_length: int = Field(default=10, ge=8, le=128, description="The shortest password that is accepted. The longest has 128 characters.")
     hashing_threads: int = Field(default=2, ge=1, le=64, description="How many passwords are hashed at once, beside the event loop.")
     hashing_queue: int = Field(default=200, ge=1, le=100_000, description="How many may wait for that; more are answered 429.")

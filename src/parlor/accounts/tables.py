@@ -44,6 +44,27 @@ class AccountRow(Base):
     """Names, sorted, each once."""
 
 
+class ErasureRow(Base):
+    """That an account was erased, and how much by module. Nothing in it says whose it was."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), unique=True)
+    requested_at: Mapped[datetime] = mapped_column(UtcTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    receipt: Mapped[dict[str, int]] = mapped_column(Json)
+
+
+class ErasedAddressRow(Base):
+    """HMAC-SHA-256 of an address that had an account, under a key of this installation."""
+
+    __tablename__ = "erased_addresses"
+
+    mark: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
 class SignInRow(Base):
     """One signed-in device: what `POST /auth/login` opens and a logout, a theft or a new password ends. Its id is in the access tokens as `sid`."""
 

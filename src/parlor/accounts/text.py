@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from parlor.accounts.errors import InvalidEmail, InvalidGroups, InvalidUsername
 
@@ -24,6 +25,14 @@ _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 def at(field: str, message: str, kind: str) -> dict[str, Any]:
     """The facts of an `Invalid` that name one field of a request's body."""
     return {"errors": [{"loc": ["body", field], "msg": message, "type": kind}]}
+
+
+def id_in(text: str) -> UUID | None:
+    """The id that the text is, None when it is none."""
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
 
 
 def normalise_email(text: str) -> str:

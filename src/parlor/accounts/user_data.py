@@ -1,7 +1,7 @@
 """What accounts hold about a person."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,12 @@ MOST_EXPORTED_KEYS = 10_000
 
 class AccountsUserData:
     name = "accounts"
+    tables = ("accounts", "sign_ins", "refresh_tokens", "api_keys", "external_identities", "mailed_tokens", "erasures")
+    describes: ClassVar[Mapping[str, str]] = {
+        "account": "The account: names, address, preferences, role, groups.",
+        "sign_ins": "Devices that are or were signed in, with where from, as far as they are still remembered.",
+        "api_keys": "Keys for programs: names, beginnings and scopes. The keys themselves are not stored.",
+    }
 
     def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities) -> None:
         self._db = db

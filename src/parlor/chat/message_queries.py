@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, delete, literal, select, text
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, literal, select, text
 
 from parlor.chat.tables import Message, Session
 from parlor.core.db import Id, Transaction, columns_of, insert, statement
@@ -119,6 +119,34 @@ _delete_of_session = statement(delete(Message).where(Message.session_id == bindp
 
 def delete_messages(tx: Transaction, session_id: UUID) -> None:
     tx.run(_delete_of_session, session_id=session_id)
+
+
+NO_LIMIT = 2**31 - 1
+"""More messages than a session can have."""
+
+_some = select(Message.number).where(Message.session_id == bindparam("session_id")).limit(bindparam("most", type_=Integer()))
+_delete_page = statement(delete(Message).where(Message.number.in_(_some)).returning(Message.number))
+
+
+def delete_page(tx: Transaction, session_id: UUID, most: int) -> int:
+    """Some of the session's messages, whichever; how many it were."""
+    return len(tx.run(_delete_page, session_id=session_id, most=most).all())
+
+
+_FTS_PAGES = 250
+_structure = statement(text("SELECT block FROM messages_text_data WHERE id = 10").columns(block=LargeBinary()))
+_merge = statement(text("INSERT INTO messages_text(messages_text, rank) VALUES ('merge', :pages)").bindparams(bindparam("pages", type_=Integer())))
+
+
+def forget_words(tx: Transaction) -> bool:
+    """One step of writing the full-text index anew without the words of deleted messages (SQLite). True while there is more to do.
+
+    FTS5 only marks what is deleted; the words go when all its segments are merged into one. A negative number of pages begins that. Its own
+    secure-delete option would save this, and needs an SQLite that is younger than many systems have.
+    """
+    before = tx.run(_structure).scalar_or_none()
+    tx.run(_merge, pages=-_FTS_PAGES)
+    return tx.run(_structure).scalar_or_none() != before
 
 
 MARK_START, MARK_END = "\ue000", "\ue001"

@@ -1,17 +1,14 @@
-"""What must be true of stored turns, what they hold about a person, and how they are."""
+"""What must be true of stored turns, and how they are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from parlor.core.db import Database, Transaction, statement
+from parlor.core.db import Transaction, statement
 from parlor.core.health import Check, Health, Status
 from parlor.core.invariants import Invariant
-from parlor.turns import queries
 from parlor.turns.engine import TurnEngine
-from parlor.turns.schemas import TurnRead
 from parlor.turns.tables import Turn
 
 _TERMINAL = "('completed', 'stopped', 'failed', 'interrupted')"
@@ -54,25 +51,6 @@ def invariants() -> Sequence[Invariant]:
         ),
         Invariant("INV-M3b", "A turn that is not over has one open hold of its amount.", _named(_open_without_turn, "turn {} runs without its open hold")),
     )
-
-
-class TurnUserData:
-    """Turns carry no words of their own once their session is gone; their log does."""
-
-    name = "turns"
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    async def export(self, account_id: UUID) -> Mapping[str, Any]:
-        rows = await self._db.read(lambda tx: queries.turns_of_account(tx, account_id))
-        return {"turns": [TurnRead.of(row).model_dump(mode="json") for row in rows if row.session_id is not None]}
-
-    async def erase(self, account_id: UUID) -> int:
-        sessions = {row.session_id for row in await self._db.read(lambda tx: queries.turns_of_account(tx, account_id)) if row.session_id is not None}
-        for session_id in sessions:
-            await self._db.write(lambda tx, session_id=session_id: queries.forget_session(tx, session_id), bulk=True)
-        return len(sessions)
 
 
 def health(engine: TurnEngine) -> Sequence[Check]:

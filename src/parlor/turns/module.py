@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from parlor.core.invariants import Invariant
     from parlor.core.jobs import Job
     from parlor.core.userdata import UserData
-    from parlor.turns.checks import TurnUserData
     from parlor.turns.engine import TurnEngine
     from parlor.turns.sweep import TurnSweep
+    from parlor.turns.user_data import TurnUserData
 
 
 def _provider() -> "dishka.Provider":

@@ -8,13 +8,13 @@ from dishka import Provider, Scope
 
 from parlor.core.db import Database
 from parlor.core.lifecycle import Shutdown
-from parlor.turns.checks import TurnUserData
 from parlor.turns.closing import TurnCloser
 from parlor.turns.engine import TurnEngine
 from parlor.turns.reading import TurnReader
 from parlor.turns.settings import TurnSettings
 from parlor.turns.steps import StepBook
 from parlor.turns.sweep import TurnSweep
+from parlor.turns.user_data import TurnUserData
 
 
 async def _engine(db: Database, closer: TurnCloser, settings: TurnSettings, shutdown: Shutdown) -> AsyncIterator[TurnEngine]:

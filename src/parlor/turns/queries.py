@@ -254,8 +254,41 @@ def set_hold(tx: Transaction, turn_id: UUID, epoch: int, hold_micros: int) -> bo
     return tx.run(_set_hold, turn_id=turn_id, epoch=epoch, hold_micros=hold_micros).one_or_none() is not None
 
 
-_turns_of_account = statement(select(*_columns).where(Turn.account_id == bindparam("account_id")).order_by(Turn.id))
+_turns_page = statement(
+    select(*_columns)
+    .where(Turn.account_id == bindparam("account_id"), Turn.id > bindparam("after", type_=Id()))
+    .order_by(Turn.id)
+    .limit(bindparam("most", type_=Integer()))
+)
 
 
-def turns_of_account(tx: Transaction, account_id: UUID) -> list[Any]:
-    return tx.run(_turns_of_account, account_id=account_id).all()
+def turns_page(tx: Transaction, account_id: UUID, after: UUID, most: int) -> list[Any]:
+    """Oldest first, those behind the turn `after`; also those whose session is gone."""
+    return tx.run(_turns_page, account_id=account_id, after=after, most=most).all()
+
+
+_unfinished = statement(select(Turn.id).where(Turn.account_id == bindparam("account_id"), Turn.ended_at.is_(None)))
+
+
+def unfinished_turns(tx: Transaction, account_id: UUID) -> list[UUID]:
+    return tx.run(_unfinished, account_id=account_id).scalars()
+
+
+_request_stops = statement(update(Turn).where(Turn.account_id == bindparam("owner_id", type_=Id()), Turn.ended_at.is_(None)).values(is_stop_requested=True))
+
+
+def request_stops(tx: Transaction, account_id: UUID) -> None:
+    tx.run(_request_stops, owner_id=account_id)
+
+
+_segments_of_turns = statement(delete(TurnSegment).where(in_ids(TurnSegment.turn_id, "turn_ids")))
+_steps_of_turns = statement(delete(TurnStep).where(in_ids(TurnStep.turn_id, "turn_ids")))
+_forget_turns = statement(update(Turn).where(in_ids(Turn.id, "turn_ids"), Turn.session_id.is_not(None)).values(session_id=None).returning(Turn.id))
+
+
+def forget_turns(tx: Transaction, turn_ids: Sequence[UUID]) -> int:
+    """Every word of these turns goes; what the books need stays. How many had not been forgotten before."""
+    ids = list(turn_ids)
+    tx.run(_segments_of_turns, turn_ids=ids)
+    tx.run(_steps_of_turns, turn_ids=ids)
+    return len(tx.run(_forget_turns, turn_ids=ids).all())

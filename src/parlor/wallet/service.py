@@ -59,9 +59,9 @@ class WalletService:
         self._settings = settings
         self._events = events
 
-    def ensure(self, tx: Transaction, account_id: UUID) -> bool:
+    def ensure(self, tx: Transaction, account_id: UUID, *, with_bonus: bool = True) -> bool:
         """Make the wallet with its bonus, if there is none. True if it was made; however many ask, the bonus is given once."""
-        bonus_micros = self._settings.initial_bonus_micros
+        bonus_micros = self._settings.initial_bonus_micros if with_bonus else 0
         if not queries.open_wallet(tx, account_id, bonus_micros):
             return False
         if bonus_micros:

@@ -53,7 +53,7 @@ async def test_the_file_is_kept_in_the_safe_way(specimens: Database) -> None:
     assert await pragma(specimens, "journal_mode") == "wal"
     assert await pragma(specimens, "synchronous") == 2
     assert await pragma(specimens, "foreign_keys") == 1
-    assert await pragma(specimens, "secure_delete") == 2
+    assert await pragma(specimens, "secure_delete") == 1
 
 
 async def test_functions_that_wait_together_are_committed_together(specimens: Database) -> None:

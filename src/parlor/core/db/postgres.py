@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -19,6 +19,14 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 """Deadlocks and serialisation failures are Postgres asking for another try."""
+
+REWRITTEN_MOST_BYTES = 256 * 1024 * 1024
+"""With its indexes: a second or two of work."""
+LOCK_MILLISECONDS = 1000
+VACUUM_SECONDS = 600
+_SIZES = (
+    "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relname = ANY ($1) AND relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+)
 
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _GONE = (
@@ -143,6 +151,30 @@ class PostgresDatabase:
             yield connection
         finally:
             await self._pool.release(connection)
+
+    async def scrub(self, tables: Collection[str]) -> None:
+        """VACUUM leaves the bytes of dead rows in the free space of their pages, so a table that is small is written anew instead, which locks it for a moment.
+
+        A large one is vacuumed: no query reaches the dead rows any more, and their bytes go as the space is used again. ANALYZE, because Postgres
+        keeps values of rows as statistics.
+        """
+        async with self._connection() as connection:
+            rows = await connection.fetch(_SIZES, list(tables))
+            for name, size_bytes in rows:
+                if size_bytes > REWRITTEN_MOST_BYTES or not await self._write_anew(connection, name):
+                    await connection.execute(f'VACUUM (ANALYZE) "{name}"', timeout=VACUUM_SECONDS)
+
+    @staticmethod
+    async def _write_anew(connection: Any, name: str) -> bool:
+        """False when somebody holds the table for longer than others should have to wait behind us."""
+        await connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+        try:
+            await connection.execute(f'VACUUM (FULL, ANALYZE) "{name}"', timeout=VACUUM_SECONDS)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            return False
+        finally:
+            await connection.execute("RESET lock_timeout")
+        return True
 
     async def close(self) -> None:
         await self._pool.close()

@@ -1,7 +1,7 @@
 """What a function of a transaction sees: the same on both engines."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -76,6 +76,13 @@ class Database(Protocol):
 
     async def write(self, fn: Callable[[Transaction], T], /, *, bulk: bool = False) -> T:
         """Run `fn` as one transaction; its result is handed out only after COMMIT. `bulk` work waits behind everything else (SQLite)."""
+        ...
+
+    async def scrub(self, tables: Collection[str]) -> None:
+        """Take what was deleted from these tables out of the files as well, as far as they are ours: see docs/privacy.md. May be done again at any time.
+
+        Raises `Unavailable` when somebody who reads or writes keeps it from being done now.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -4,8 +4,8 @@ Owns the outbox and the delivery. What an event means belongs to the room that r
 """
 
 from parlor.core.events.event import Event, StoredEvent, Subscriber
-from parlor.core.events.origin import Origin, acting_as, current_origin
+from parlor.core.events.origin import Origin, acting_as, current_origin, without_address
 from parlor.core.events.outbox import Events
 from parlor.core.events.userdata import EventsUserData
 
-__all__ = ["Event", "Events", "EventsUserData", "Origin", "StoredEvent", "Subscriber", "acting_as", "current_origin"]
+__all__ = ["Event", "Events", "EventsUserData", "Origin", "StoredEvent", "Subscriber", "acting_as", "current_origin", "without_address"]

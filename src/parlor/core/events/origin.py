@@ -33,6 +33,16 @@ def current_origin() -> Origin:
 
 
 @contextmanager
+def without_address() -> Generator[None]:
+    """Within the block nobody learns where from and with what program it was done."""
+    token = _origin.set(replace(_origin.get(), address=None, user_agent=None))
+    try:
+        yield
+    finally:
+        _origin.reset(token)
+
+
+@contextmanager
 def acting_as(*, actor: str | None = None, address: str | None = None, request_id: str | None = None, user_agent: str | None = None) -> Generator[None]:
     """Within the block what is given counts; what is not given stays as it was."""
     named = (("actor", actor), ("address", address), ("request_id", request_id), ("user_agent", user_agent))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from parlor.core.db import Database, Transaction
@@ -122,6 +122,10 @@ class Idempotency:
 
 class IdempotencyUserData:
     name = "idempotency"
+    tables = ("idempotency_keys",)
+    describes: ClassVar[Mapping[str, str]] = {
+        "idempotency_keys": "Keys that were sent with requests of the last day, so that a repeated request has no second effect."
+    }
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -7,5 +7,6 @@ from parlor.core.jobs.job import Job
 from parlor.core.jobs.queue import Backlog, Jobs
 from parlor.core.jobs.runner import JobRunner
 from parlor.core.jobs.settings import JobSettings
+from parlor.core.jobs.userdata import JobsUserData
 
-__all__ = ["Backlog", "Job", "JobRunner", "JobSettings", "Jobs"]
+__all__ = ["Backlog", "Job", "JobRunner", "JobSettings", "Jobs", "JobsUserData"]

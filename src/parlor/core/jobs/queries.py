@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, String, bindparam, delete, exists, func, null, or_, select, update
+from sqlalchemy import BigInteger, Integer, String, Text, bindparam, cast, delete, exists, func, null, or_, select, update
 from sqlalchemy.orm import aliased
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, in_ids, insert, statement
@@ -57,6 +57,10 @@ _oldest_named = statement(
     )
 )
 
+_names = cast(JobRow.args, Text()).like(bindparam("pattern", type_=String()))
+_naming = statement(select(JobRow.name, JobRow.state, JobRow.created_at).where(_names).order_by(JobRow.id))
+_remove_naming = statement(delete(JobRow).where(_names).returning(JobRow.id))
+
 _add_schedule = statement(insert(ScheduleRow).values(columns_of(ScheduleRow, "name", "next_due_at")).on_conflict_do_nothing())
 
 _schedules = statement(select(ScheduleRow.name, ScheduleRow.next_due_at))
@@ -105,6 +109,15 @@ def backlog(tx: Transaction) -> list[tuple[str, int, datetime | None]]:
 def oldest_named(tx: Transaction, prefix: str) -> datetime | None:
     """When the oldest unfinished job whose name starts so was enqueued."""
     return tx.run(_oldest_named, prefix=prefix).scalar()
+
+
+def naming(tx: Transaction, text: str) -> Sequence[Any]:
+    """Jobs with that text, such as an id, anywhere in their arguments."""
+    return tx.run(_naming, pattern=f"%{text}%").all()
+
+
+def remove_naming(tx: Transaction, text: str) -> int:
+    return len(tx.run(_remove_naming, pattern=f"%{text}%").all())
 
 
 def add_schedule(tx: Transaction, name: str, next_due_at: datetime) -> None:

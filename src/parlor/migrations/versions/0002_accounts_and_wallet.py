@@ -92,6 +92,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_budgets_account_id", "budgets", ["account_id"], unique=False)
     op.create_table(
+        "erased_addresses",
+        sa.Column("mark", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("erased_at", parlor.core.db.types.UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("mark", name=op.f("pk_erased_addresses")),
+    )
+    op.create_index(op.f("ix_erased_addresses_erased_at"), "erased_addresses", ["erased_at"], unique=False)
+    op.create_table(
+        "erasures",
+        sa.Column("id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("account_id", parlor.core.db.types.Id(), nullable=False),
+        sa.Column("requested_at", parlor.core.db.types.UtcTime(), nullable=False),
+        sa.Column("erased_at", parlor.core.db.types.UtcTime(), nullable=True),
+        sa.Column("receipt", parlor.core.db.types.Json(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_erasures_account_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+        sa.UniqueConstraint("account_id", name=op.f("uq_erasures_account_id")),
+    )
+    op.create_table(
         "external_identities",
         sa.Column("id", parlor.core.db.types.Id(), nullable=False),
         sa.Column("account_id", parlor.core.db.types.Id(), nullable=False),
