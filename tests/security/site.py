@@ -137,6 +137,38 @@ class Site:
         body = {"name": "nightly report", **({"scopes": scopes} if scopes else {}), **more}
         return _read(await owner.client.post("/api-keys", json=body), 201)
 
+    async def admin_key(self, scope: str) -> str:
+        """The administrator's with that scope; one each, because there is room for a hundred."""
+        name = f"admin key: {scope}"
+        if name not in self._people:
+            self._people[name] = (await self.api_key(self.admin, scope))["key"]
+        return self._people[name]
+
+    async def dead_keys(self) -> Mapping[str, str]:
+        """Keys that were good once: "revoked", "expired", "suspended" (its account is) and "demoted", an administrator's of before."""
+        if "dead keys" not in self._people:
+            self._people["dead keys"] = await self._make_dead_keys()
+        return self._people["dead keys"]
+
+    async def _make_dead_keys(self) -> Mapping[str, str]:
+        member, suspended, demoted = [await self.sign_up() for _ in range(3)]
+        await self.change_user(demoted.id, role="admin")
+        administrator = await self.sign_in(demoted.email)
+        soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        keys = {
+            "revoked": await self.api_key(member),
+            "expired": await self.api_key(member, expires_at=soon),
+            "suspended": await self.api_key(suspended),
+            "demoted": await self.api_key(administrator, "admin"),
+        }
+        assert (await member.client.delete(f"/api-keys/{keys['revoked']['id']}")).status_code == 204
+        await self.change_user(suspended.id, status="suspended")
+        await self.change_user(demoted.id, role="user")
+        async with asyncio.timeout(30):
+            while (await self.client(keys["expired"]["key"]).get("/models")).status_code != 401:  # noqa: ASYNC110  # see below
+                await asyncio.sleep(0.1)  # the clock of the server's machine: there is nothing else to wait for
+        return {name: key["key"] for name, key in keys.items()}
+
     async def change_user(self, user_id: str, **changes: Any) -> None:
         _read(await self.admin.client.patch(f"/users/{user_id}", json=changes))
 
