@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from parlor.accounts.authenticator import Authenticator, CredentialKind, Identity
     from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
     from parlor.accounts.directory import AccountDirectory
-    from parlor.accounts.errors import AccountNotFound, AccountSuspended, AdministratorsOnly, EmailTaken, InvalidCredentials, ScopeMissing, UsernameTaken
+    from parlor.accounts.errors import (
+        AccountNotFound,
+        AccountSuspended,
+        AdministratorsOnly,
+        EmailTaken,
+        InvalidCredentials,
+        NoSuchApiKey,
+        ScopeMissing,
+        UsernameTaken,
+    )
     from parlor.accounts.events import (
         ApiKeyCreated,
         ApiKeyRevoked,
@@ -37,11 +46,12 @@ if TYPE_CHECKING:
     from parlor.accounts.sign_up import Application, SignUp
 
 __all__ = [
-    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly", "ApiKeyCreated",
-    "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep", "CredentialKind",
-    "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope",
-    "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged", "UserGroupsChanged", "UserPasswordChanged",
-    "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
+    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly",
+    "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep",
+    "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "Passwords", "ReadDep",
+    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
+    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep",
+    "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -54,7 +64,7 @@ __getattr__ = exports(
         "authenticator": "Authenticator CredentialKind Identity",
         "caller": "ALL_SCOPES Caller Scope",
         "directory": "AccountDirectory",
-        "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials ScopeMissing UsernameTaken",
+        "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials NoSuchApiKey ScopeMissing UsernameTaken",
         "events": (
             "ApiKeyCreated ApiKeyRevoked RefreshTokenReplayed UserEmailChanged "
             "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged"

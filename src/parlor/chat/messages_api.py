@@ -18,7 +18,7 @@ from parlor.core.errors import RateLimited
 from parlor.core.idempotency import IdempotencyMismatch
 from parlor.core.web import Router, documents
 from parlor.turns import TurnInProgress
-from parlor.wallet import InsufficientFunds
+from parlor.wallet import BudgetExceeded, InsufficientFunds
 
 router = Router(tags=["messages"])
 
@@ -31,7 +31,18 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "With `wait`, the turn and its answer; with `Accept: text/event-stream`, the turn's events.",
         "content": {"text/event-stream": {}},
     },
-    **documents(NoSuchSession, NoSuchMessage, UnknownAgent, TurnInProgress, InsufficientFunds, EmptyMessage, MessageTooLong, IdempotencyMismatch, RateLimited),
+    **documents(
+        NoSuchSession,
+        NoSuchMessage,
+        UnknownAgent,
+        TurnInProgress,
+        InsufficientFunds,
+        BudgetExceeded,
+        EmptyMessage,
+        MessageTooLong,
+        IdempotencyMismatch,
+        RateLimited,
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from parlor.core.db import Database, Transaction
-from parlor.core.errors import ParlorError, StorageFull, Unavailable
+from parlor.core.errors import ParlorError, PaymentRequired, StorageFull, Unavailable
 from parlor.core.ids import new_id
 from parlor.llm import ModelFailed
 from parlor.turns import queries
@@ -23,7 +23,6 @@ from parlor.turns.running import Ending, NewTurn, RunningTurn, Work
 from parlor.turns.segments import Numbered, parts_of, results_missing
 from parlor.turns.settings import TurnSettings
 from parlor.turns.states import Reason, TurnState
-from parlor.wallet import InsufficientFunds
 
 logger = structlog.get_logger("parlor.turns")
 
@@ -131,7 +130,7 @@ class TurnEngine:
             running.is_accepted = running.is_accepted or error.accepted
             logger.warning("turn.model_failed", turn_id=str(running.turn.id), model=running.turn.model, reason=error.reason)
             return Ending(TurnState.FAILED, Reason(error.reason))
-        except InsufficientFunds:
+        except PaymentRequired:  # the credit, or a budget
             return Ending(TurnState.FAILED, Reason.CREDITS_EXHAUSTED)
         except TurnFailure as error:
             return Ending(TurnState.FAILED, error.reason)

@@ -6,7 +6,17 @@ Owns balances, holds, the ledger and what a price is. Which model costs what bel
 from typing import TYPE_CHECKING
 
 from parlor.core.lazy import exports
-from parlor.wallet.errors import HoldClosed, InsufficientFunds, InvalidVoucher, NoSuchCharge, NoSuchHold, ReferenceUsed, RefundTooLarge, VoucherUsed
+from parlor.wallet.errors import (
+    BudgetExceeded,
+    HoldClosed,
+    InsufficientFunds,
+    InvalidVoucher,
+    NoSuchCharge,
+    NoSuchHold,
+    ReferenceUsed,
+    RefundTooLarge,
+    VoucherUsed,
+)
 from parlor.wallet.price import MOST_MICROS, Price, SetPrice
 from parlor.wallet.purpose import HoldFor
 from parlor.wallet.settings import WalletSettings
@@ -21,10 +31,10 @@ if TYPE_CHECKING:
     from parlor.wallet.vouchers import VoucherOrder, Vouchers
 
 __all__ = [
-    "MOST_MICROS", "Balance", "CurrentPrices", "Entry", "Hold", "HoldClosed", "HoldFor", "InsufficientFunds", "InvalidVoucher", "NoSuchCharge",
-    "NoSuchHold", "Note", "Posted", "Price", "PriceBook", "PriceChanged", "PriceRecord", "ReferenceUsed", "RefundTooLarge", "Refunds", "SetPrice",
-    "Settlement", "VoucherOrder", "VoucherUsed", "Vouchers", "WalletCharged", "WalletGranted", "WalletLowBalance", "WalletRefunded", "WalletService",
-    "WalletSettings",
+    "MOST_MICROS", "Balance", "BudgetExceeded", "CurrentPrices", "Entry", "Hold", "HoldClosed", "HoldFor", "InsufficientFunds", "InvalidVoucher",
+    "NoSuchCharge", "NoSuchHold", "Note", "Posted", "Price", "PriceBook", "PriceChanged", "PriceRecord", "ReferenceUsed", "RefundTooLarge", "Refunds",
+    "SetPrice", "Settlement", "VoucherOrder", "VoucherUsed", "Vouchers", "WalletCharged", "WalletGranted", "WalletLowBalance", "WalletRefunded",
+    "WalletService", "WalletSettings",
 ]  # fmt: skip
 
 

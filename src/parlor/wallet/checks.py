@@ -34,6 +34,7 @@ _RULES: Sequence[tuple[str, str, Sequence[Walk]]] = (
     ("INV-M7", "A reference gives credit once.", (verification.of_references,)),
     ("INV-M8", "Of a charge at most all is given back, to the wallet that was charged.", (verification.of_transactions, verification.of_refunds)),
     ("INV-M9", "A voucher was used as often as it counts, and each use is in the ledger.", (verification.of_transactions, verification.of_vouchers)),
+    ("INV-M10", "What is used of a budget is what its holds were charged or hold.", (verification.of_budgets,)),
 )
 
 

@@ -1,5 +1,7 @@
 """Refusals of the wallet."""
 
+from datetime import datetime
+
 from parlor.core.errors import Conflict, NotFound, PaymentRequired
 
 
@@ -13,6 +15,29 @@ class InsufficientFunds(PaymentRequired):
             f"This may cost up to {needed_micros} micro-credits and {available_micros} are available.",
             needed_micros=needed_micros,
             available_micros=available_micros,
+        )
+
+
+class BudgetExceeded(PaymentRequired):
+    """Carries whose budget it is (`owner`: account or api_key), `period`, `limit_micros`, `used_micros`, `needed_micros` and `starts_anew_at`.
+
+    `starts_anew_at` is RFC 3339, None for a budget without an end.
+    """
+
+    code = "wallet.budget_exceeded"
+
+    def __init__(self, *, owner: str, period: str, limit_micros: int, used_micros: int, needed_micros: int, starts_anew_at: datetime | None) -> None:
+        whose = "your account" if owner == "account" else "this API key"
+        anew = "It does not start anew: ask an administrator." if starts_anew_at is None else f"It starts anew at {starts_anew_at:%Y-%m-%d %H:%M} UTC."
+        name = "budget" if period == "total" else f"budget of the {period}"
+        super().__init__(
+            f"The {name} of {whose} is {limit_micros} micro-credits, {used_micros} are used or held, and this may cost up to {needed_micros}. {anew}",
+            owner=owner,
+            period=period,
+            limit_micros=limit_micros,
+            used_micros=used_micros,
+            needed_micros=needed_micros,
+            starts_anew_at=None if starts_anew_at is None else starts_anew_at.isoformat().replace("+00:00", "Z"),
         )
 
 

@@ -1,8 +1,9 @@
 """What happened to wallets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from parlor.core.events import Event
@@ -18,6 +19,16 @@ class WalletCharged(Event):
     balance_micros: int
     turn_id: UUID | None
     model: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetChanged(Event):
+    """Of the account, or of the API key `owner_id`. `limits`, by day, month and total, holds what changed: None was taken away."""
+
+    name: ClassVar[str] = "wallet.budget_changed"
+    account_id: UUID
+    owner_id: UUID
+    limits: Mapping[Any, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parlor.core.invariants import Invariant
     from parlor.core.jobs import Job
     from parlor.core.userdata import UserData
+    from parlor.wallet.budget_book import BudgetBook
     from parlor.wallet.service import WalletService
     from parlor.wallet.user_data import WalletUserData
 
@@ -26,9 +27,9 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
-    from parlor.wallet import api, credits_api, vouchers_api
+    from parlor.wallet import api, budgets_api, credits_api, vouchers_api
 
-    return (api.router, credits_api.router, vouchers_api.router)
+    return (api.router, credits_api.router, vouchers_api.router, budgets_api.router)
 
 
 def _health(db: "Database") -> "Sequence[Check]":
@@ -43,10 +44,10 @@ def _jobs(db: "Database", wallet: "WalletService") -> "Sequence[Job]":
     return jobs(db, wallet)
 
 
-def _subscribers(wallet: "WalletService") -> "Sequence[Subscriber]":
-    from parlor.wallet.subscribers import subscribers
+def _subscribers(wallet: "WalletService", budgets: "BudgetBook") -> "Sequence[Subscriber]":
+    from parlor.wallet.subscribers import budget_subscribers, subscribers
 
-    return subscribers(wallet)
+    return (*subscribers(wallet), *budget_subscribers(budgets))
 
 
 def _user_data(user_data: "WalletUserData") -> "UserData":

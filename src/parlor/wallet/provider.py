@@ -2,6 +2,8 @@
 
 from dishka import Provider, Scope
 
+from parlor.accounts import KeyBudgets
+from parlor.wallet.budget_book import BudgetBook
 from parlor.wallet.crediting import Crediting
 from parlor.wallet.price_book import CurrentPrices, PriceBook
 from parlor.wallet.refunds import Refunds
@@ -12,5 +14,6 @@ from parlor.wallet.vouchers import Vouchers
 
 def wallet_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Crediting, CurrentPrices, PriceBook, Refunds, Vouchers, WalletService, WalletUserData)
+    provider.provide_all(BudgetBook, Crediting, CurrentPrices, PriceBook, Refunds, Vouchers, WalletService, WalletUserData)
+    provider.alias(BudgetBook, provides=KeyBudgets)
     return provider

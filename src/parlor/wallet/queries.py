@@ -30,13 +30,14 @@ _move_to_hold = statement(
     update(Wallet)
     .where(Wallet.account_id == bindparam("account"), Wallet.available_micros >= _micros("amount"))
     .values(available_micros=Wallet.available_micros - _micros("amount"), held_micros=Wallet.held_micros + _micros("amount"))
-    .returning(Wallet.account_id)
+    .returning(Wallet.has_budget)
 )
 
 _release = statement(
     update(Wallet)
     .where(Wallet.account_id == bindparam("account"))
     .values(available_micros=Wallet.available_micros + _micros("amount"), held_micros=Wallet.held_micros - _micros("amount"))
+    .returning(Wallet.has_budget)
 )
 
 _take = statement(
@@ -47,7 +48,7 @@ _take = statement(
         held_micros=Wallet.held_micros - _micros("amount"),
         entry_count=Wallet.entry_count + 1,
     )
-    .returning(_POSTED, Wallet.available_micros, Wallet.entry_count)
+    .returning(_POSTED, Wallet.available_micros, Wallet.entry_count, Wallet.has_budget)
 )
 
 _give = statement(
@@ -72,7 +73,10 @@ _claim_hold = statement(
     .returning(HoldRow.id)
 )
 
-_HOLD = (HoldRow.id, HoldRow.account_id, HoldRow.turn_id, HoldRow.amount_micros, HoldRow.state, HoldRow.charge_micros, HoldRow.overrun_micros)
+_HOLD = (
+    *(HoldRow.id, HoldRow.account_id, HoldRow.turn_id, HoldRow.amount_micros, HoldRow.state, HoldRow.charge_micros, HoldRow.overrun_micros),
+    *(HoldRow.api_key_id, HoldRow.created_at),
+)
 _find_hold = statement(select(*_HOLD).where(HoldRow.id == bindparam("id")))
 _lock_hold = statement(select(*_HOLD).where(HoldRow.id == bindparam("id")).with_for_update())
 
@@ -151,13 +155,14 @@ def find(tx: Transaction, account_id: UUID) -> Any:
     return tx.run(_find, account_id=account_id).one_or_none()
 
 
-def move_to_hold(tx: Transaction, account_id: UUID, amount_micros: int) -> bool:
-    """True if the wallet had that much: one statement, so two spenders cannot both see the same money."""
-    return tx.run(_move_to_hold, account=account_id, amount=amount_micros).one_or_none() is not None
+def move_to_hold(tx: Transaction, account_id: UUID, amount_micros: int) -> bool | None:
+    """None unless the wallet had that much: one statement, so two spenders cannot both see the same money. Else whether there is a budget to look at."""
+    return tx.run(_move_to_hold, account=account_id, amount=amount_micros).scalar_or_none()
 
 
-def release(tx: Transaction, account_id: UUID, amount_micros: int) -> None:
-    tx.run(_release, account=account_id, amount=amount_micros)
+def release(tx: Transaction, account_id: UUID, amount_micros: int) -> bool:
+    """Returns whether there is a budget to give it back to."""
+    return tx.run(_release, account=account_id, amount=amount_micros).scalar()
 
 
 def take(tx: Transaction, account_id: UUID, *, held_micros: int, charge_micros: int) -> Any:

@@ -8,7 +8,8 @@ from uuid import UUID
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
 from parlor.core.ids import new_id
-from parlor.wallet import ledger, queries
+from parlor.wallet import budgets, ledger, queries
+from parlor.wallet.budgets import Spending
 from parlor.wallet.credits import Note, Posted, add_credit, check_amount, check_reference
 from parlor.wallet.errors import HoldClosed, InsufficientFunds, NoSuchHold
 from parlor.wallet.events import WalletCharged, WalletGranted, WalletLowBalance
@@ -81,7 +82,8 @@ class WalletService:
     ) -> Hold:
         """Set `amount_micros` aside: for a turn, once per turn (asking again returns the first hold), or for one call, which expires.
 
-        A hold of 0 is the record of something free. Raises InsufficientFunds when less is available: the transaction must then be rolled back.
+        A hold of 0 is the record of something free. Raises InsufficientFunds when less is available, and BudgetExceeded: the transaction must then be
+        rolled back.
         """
         _check_amount(amount_micros)
         hold_id = turn_id or new_id()
@@ -91,7 +93,7 @@ class WalletService:
         )
         if not is_new:
             return self.get_hold(tx, hold_id)
-        self._move_to_hold(tx, account_id, amount_micros)
+        self._move_to_hold(tx, Spending(hold_id, account_id, for_.api_key_id, tx.now()), amount_micros, is_new=True)
         return Hold(hold_id, account_id, amount_micros)
 
     def get_hold(self, tx: Transaction, hold_id: UUID) -> Hold:
@@ -100,11 +102,11 @@ class WalletService:
         return Hold(row.id, row.account_id, row.amount_micros, row.state)
 
     def extend(self, tx: Transaction, *, turn_id: UUID, amount_micros: int) -> None:
-        """Hold `amount_micros` in all, if it is less now. Raises InsufficientFunds (the hold stays), HoldClosed, NoSuchHold."""
+        """Hold `amount_micros` in all, if it is less now. Raises InsufficientFunds, BudgetExceeded (the hold stays), HoldClosed, NoSuchHold."""
         _check_amount(amount_micros)
         row = self._lock_open(tx, turn_id)
         if row.amount_micros < amount_micros:
-            self._move_to_hold(tx, row.account_id, amount_micros - row.amount_micros)
+            self._move_to_hold(tx, Spending.of(row), amount_micros - row.amount_micros)
             queries.set_amount(tx, turn_id, amount_micros)
 
     def shrink(self, tx: Transaction, *, turn_id: UUID, amount_micros: int) -> None:
@@ -113,7 +115,7 @@ class WalletService:
         row = self._lock_open(tx, turn_id)
         if row.amount_micros > amount_micros:
             queries.set_amount(tx, turn_id, amount_micros)
-            queries.release(tx, row.account_id, row.amount_micros - amount_micros)
+            self._release(tx, row, row.amount_micros - amount_micros)
 
     def settle(
         self,
@@ -140,7 +142,7 @@ class WalletService:
         elif row.charge_micros or row.overrun_micros:
             self._book(tx, row, model, explanation)
         elif row.amount_micros:
-            queries.release(tx, row.account_id, row.amount_micros)
+            self._release(tx, row, row.amount_micros)
         return Settlement(row.charge_micros, row.overrun_micros)
 
     def void(self, tx: Transaction, *, turn_id: UUID | None = None, hold_id: UUID | None = None) -> bool:
@@ -186,13 +188,18 @@ class WalletService:
         number = AFTER_THE_LAST if before is None else before
         return [Entry(*row) for row in await self._db.read(lambda tx: queries.entries(tx, account_id, number, limit))]
 
-    def _move_to_hold(self, tx: Transaction, account_id: UUID, amount_micros: int) -> None:
-        if amount_micros == 0 or queries.move_to_hold(tx, account_id, amount_micros):
+    def _move_to_hold(self, tx: Transaction, spending: Spending, amount_micros: int, *, is_new: bool = False) -> None:
+        if amount_micros == 0:
             return
+        account_id = spending.account_id
+        has_budget = queries.move_to_hold(tx, account_id, amount_micros)
         # an account from before this module was on has no wallet yet
-        if self.ensure(tx, account_id) and queries.move_to_hold(tx, account_id, amount_micros):
-            return
-        raise InsufficientFunds(needed_micros=amount_micros, available_micros=queries.find(tx, account_id).available_micros)
+        if has_budget is None and self.ensure(tx, account_id):
+            has_budget = queries.move_to_hold(tx, account_id, amount_micros)
+        if has_budget is None:
+            raise InsufficientFunds(needed_micros=amount_micros, available_micros=queries.find(tx, account_id).available_micros)
+        if has_budget:
+            budgets.count(tx, spending, amount_micros, is_new=is_new)
 
     def _book(self, tx: Transaction, row: Any, model: str | None, explanation: str) -> None:
         charge_micros, overrun_micros = row.charge_micros, row.overrun_micros
@@ -202,6 +209,8 @@ class WalletService:
         if charge_micros:
             taken = queries.take(tx, row.account_id, held_micros=row.amount_micros, charge_micros=charge_micros)
             legs.insert(0, UserLeg(row.account_id, -charge_micros, taken.posted_micros, taken.entry_count))
+            if taken.has_budget:
+                budgets.give_back(tx, Spending.of(row), row.amount_micros - charge_micros)
             self._tell(tx, row, taken, model)
         ledger.post(tx, Reason("charge", str(row.id), explanation, row.turn_id, model, id=row.id), *legs)
 
@@ -219,8 +228,13 @@ class WalletService:
     def _give_back(self, tx: Transaction, hold_id: UUID, outcome: str) -> bool:
         row = queries.resolve(tx, hold_id, outcome)
         if row is not None and row.amount_micros:
-            queries.release(tx, row.account_id, row.amount_micros)
+            self._release(tx, row, row.amount_micros)
         return row is not None
+
+    @staticmethod
+    def _release(tx: Transaction, row: Any, amount_micros: int) -> None:
+        if queries.release(tx, row.account_id, amount_micros):
+            budgets.give_back(tx, Spending.of(row), amount_micros)
 
     def _lock_open(self, tx: Transaction, hold_id: UUID) -> Any:
         row = _there(queries.lock_hold(tx, hold_id))

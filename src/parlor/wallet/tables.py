@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, Id, UtcTime
 
 
 class Wallet(Base):
@@ -28,7 +28,7 @@ class Wallet(Base):
     entry_count: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     has_budget: Mapped[bool] = mapped_column(Boolean)
-    """Whether the account has a budget: then, and only then, a hold looks for it."""
+    """Whether the account, or one of its API keys, has a budget: then, and only then, a hold looks for it."""
 
 
 class HoldRow(Base):
@@ -45,7 +45,7 @@ class HoldRow(Base):
         CheckConstraint("state IN ('open', 'settled', 'voided', 'expired')", name="state"),
         CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved_when_not_open"),
         CheckConstraint("state = 'settled' OR (charge_micros = 0 AND overrun_micros = 0)", name="only_settled_charges"),
-        Index("ix_holds_account_id", "account_id", "id"),
+        Index("ix_holds_account_id", "account_id", "created_at"),
         Index("ix_holds_expires_at", "expires_at", sqlite_where=text("expires_at IS NOT NULL"), postgresql_where=text("expires_at IS NOT NULL")),
         WITHOUT_ROWID,
     )
@@ -68,8 +68,6 @@ class HoldRow(Base):
     input_tokens: Mapped[int] = mapped_column(BigInteger)
     output_tokens: Mapped[int] = mapped_column(BigInteger)
     """What was used, for `GET /wallet/usage`: 0 until it is settled."""
-    budgets: Mapped[list[list[str]] | None] = mapped_column(Json)
-    """The budget periods that this hold has taken from, so that settling gives back to the same ones."""
 
 
 class LedgerTransaction(Base):

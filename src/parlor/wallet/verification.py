@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from parlor.core.db import Database, Transaction
+from parlor.wallet import budget_checks
 from parlor.wallet import check_queries as queries
 from parlor.wallet.check_queries import Seen
 
@@ -155,7 +156,15 @@ def of_references(tx: Transaction, seen: Seen) -> Iterator[Difference]:
         yield Difference("INV-M7", f"the {row.kind} with reference {row.reference} is in the ledger twice")
 
 
-WALKS: tuple[Walk, ...] = (of_transactions, of_wallets, of_holds, of_refunds, of_vouchers, of_references)
+def of_budgets(tx: Transaction, seen: Seen) -> Iterator[Difference]:
+    for row in budget_checks.wrong_uses(tx):
+        sentence = f"budget of {row.owner_id} for the {row.period} from {row.starts_on} counts {row.used} used; derived: {row.derived}"
+        yield Difference("INV-M10", sentence, account_id=row.account_id, expected=row.derived, found=row.used)
+    for account_id in budget_checks.unmarked_wallets(tx):
+        yield Difference("INV-M10", f"wallet {account_id} has a budget and does not look for it", account_id=account_id)
+
+
+WALKS: tuple[Walk, ...] = (of_transactions, of_wallets, of_holds, of_refunds, of_vouchers, of_references, of_budgets)
 
 
 async def find_difference(db: Database, seen: Seen) -> Difference | None:
