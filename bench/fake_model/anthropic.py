@@ -19,7 +19,7 @@ class FakeAnthropic:
 
     def has_result(self, request: dict[str, Any]) -> bool:
         content = request["messages"][-1]["content"]
-        return isinstance(content, list) and any(block["type"] == "tool_result" for block in content)
+        return isinstance(content, list) and content[-1]["type"] == "tool_result"
 
     def prompt_chars(self, request: dict[str, Any]) -> int:
         return sum(len(str(message["content"])) for message in request["messages"])

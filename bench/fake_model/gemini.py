@@ -20,7 +20,7 @@ class FakeGemini:
     ping = b": ping\n\n"
 
     def has_result(self, request: dict[str, Any]) -> bool:
-        return any("functionResponse" in part for part in request["contents"][-1]["parts"])
+        return "functionResponse" in request["contents"][-1]["parts"][-1]
 
     def prompt_chars(self, request: dict[str, Any]) -> int:
         return sum(len(str(part.get("text", ""))) for content in request["contents"] for part in content["parts"])

@@ -22,13 +22,14 @@ class LineDecoder:
         if not newline:
             self._hold(piece)
             return _NOTHING
-        lines = b"".join((*self._pending, head)).split(b"\n")
+        block = b"".join((*self._pending, head))
         self._pending.clear()
         self._pending_bytes = 0
         self._hold(rest)
-        if len(head) > MAX_EVENT_BYTES and max(map(len, lines)) > MAX_EVENT_BYTES:
+        lines = block.split(b"\n")
+        if len(block) > MAX_EVENT_BYTES and max(map(len, lines)) > MAX_EVENT_BYTES:
             raise EventTooLong
-        return [line.rstrip(b"\r") for line in lines] if b"\r" in head else lines
+        return [line.removesuffix(b"\r") for line in lines] if b"\r" in block else lines
 
     def end(self) -> Sequence[bytes]:
         """The line that the stream's end left without a newline."""
