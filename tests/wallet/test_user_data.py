@@ -31,7 +31,7 @@ async def test_vouchers_and_refunds_are_exported(house: House) -> None:
     (used,), (refund,) = exported["wallet_vouchers"], exported["wallet_refunds"]
     assert (used["voucher_id"], used["amount_micros"]) == (str(created.voucher.id), 500)
     assert (refund["charge_id"], refund["turn_id"], refund["amount_micros"], refund["reference"]) == (str(turn_id), str(turn_id), 5, "ticket 1")
-    assert [entry["kind"] for entry in exported["wallet_entries"]] == ["voucher", "refund", "charge", "bonus"]
+    assert [entry.kind async for entry in exported["wallet_entries"]] == ["voucher", "refund", "charge", "bonus"]
     other = await data.export(await house.account(BONUS))
     assert (other["wallet_vouchers"], other["wallet_refunds"]) == ([], [])
 

@@ -21,6 +21,7 @@ class AccountsUserData:
         "account": "The account: names, address, preferences, role, groups.",
         "sign_ins": "Devices that are or were signed in, with where from, as far as they are still remembered.",
         "api_keys": "Keys for programs: names, beginnings and scopes. The keys themselves are not stored.",
+        "external_identities": "Accounts elsewhere that open this one.",
     }
 
     def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities) -> None:

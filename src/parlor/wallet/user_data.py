@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+import msgspec
+
 from parlor.core.db import Database, Transaction
 from parlor.core.userdata import each_row
 from parlor.wallet import credit_queries, queries, voucher_queries
@@ -15,7 +17,7 @@ PAGE = 500
 
 class WalletUserData:
     name = "wallet"
-    tables = ("wallets", "holds", "ledger_entries", "ledger_transactions", "voucher_uses", "budgets", "budget_uses")
+    tables = ("wallets", "holds", "ledger_entries", "ledger_transactions", "ledger_notes", "voucher_uses", "budgets", "budget_uses")
     describes: ClassVar[Mapping[str, str]] = {
         "wallet": "The balance, in millionths of a credit.",
         "wallet_entries": "Every movement of credit, newest first, and why it was made.",
@@ -36,8 +38,8 @@ class WalletUserData:
         return {
             "wallet": wallet,
             "wallet_entries": each_row(self._db, lambda tx, last: _page(tx, account_id, last)),
-            "wallet_vouchers": [row._asdict() for row in used],
-            "wallet_refunds": [row._asdict() for row in given_back],
+            "wallet_vouchers": [msgspec.to_builtins(row._asdict()) for row in used],
+            "wallet_refunds": [msgspec.to_builtins(row._asdict()) for row in given_back],
         }
 
     async def erase(self, account_id: UUID) -> int:
