@@ -87,6 +87,26 @@ async def test_a_browser_goes_there_and_comes_back_signed_in(client: httpx2.Asyn
     assert me.status_code == 200
 
 
+async def test_a_browser_is_sent_on_with_cookies(client: httpx2.AsyncClient) -> None:
+    answer = await client.get(await agree(await begin(client, "/chat?session=1#top")), headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["location"]) == (302, "/chat?session=1#top")
+    me = await client.get("/auth/me")
+    assert (me.status_code, me.json()["email"]) == (200, "ann@example.com")
+
+
+async def test_a_browser_that_comes_back_with_nothing_learns_why_where_it_wanted_to_go(client: httpx2.AsyncClient, google: OpenIdServer) -> None:
+    google.trouble.claims = {"aud": "another"}
+    answer = await client.get(await agree(await begin(client, "/chat?session=1#top")), headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"]) == (302, "/chat?session=1&sign_in_error=auth.invalid_id_token#top")
+    assert (await client.get("/auth/me")).status_code == 401
+
+
+async def test_an_id_token_opens_a_cookie_session_too(client: httpx2.AsyncClient, google: OpenIdServer) -> None:
+    answer = await client.post("/auth/google?cookie=true", json={"id_token": google.token()})
+    assert (answer.status_code, list(answer.json())) == (200, ["user"])
+    assert (await client.get("/auth/me")).status_code == 200
+
+
 async def test_two_tabs_of_one_browser_sign_in_beside_each_other(client: httpx2.AsyncClient) -> None:
     first, second = await begin(client), await begin(client)
     await come_back(client, await agree(first))

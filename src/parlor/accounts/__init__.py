@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.accounts.access import AdminDep, CallerDep, ChatDep, ChatReadDep, ReadDep, WalletDep, WalletReadDep, bearer_of
+    from parlor.accounts.access import ActingDep, AdminDep, CallerDep, ChatDep, ChatReadDep, ReadDep, WalletDep, WalletReadDep, bearer_of
     from parlor.accounts.account import Account, Role, Status
     from parlor.accounts.administration import Administration
     from parlor.accounts.api_keys import ApiKeys
@@ -46,18 +46,60 @@ if TYPE_CHECKING:
     from parlor.accounts.sign_up import Application, SignUp
 
 __all__ = [
-    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "AdminDep", "Administration", "AdministratorsOnly",
-    "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep",
-    "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "Passwords", "ReadDep",
-    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
-    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep",
+    "ALL_SCOPES",
+    "Account",
+    "AccountDirectory",
+    "AccountNotFound",
+    "AccountSuspended",
+    "ActingDep",
+    "AdminDep",
+    "Administration",
+    "AdministratorsOnly",
+    "ApiKeyCreated",
+    "ApiKeyRevoked",
+    "ApiKeys",
+    "Application",
+    "AuthSettings",
+    "Authenticator",
+    "Caller",
+    "CallerDep",
+    "ChatDep",
+    "ChatReadDep",
+    "CredentialKind",
+    "EmailTaken",
+    "Identity",
+    "InvalidCredentials",
+    "KeyBudget",
+    "KeyBudgets",
+    "NoSuchApiKey",
+    "Passwords",
+    "ReadDep",
+    "RefreshTokenReplayed",
+    "Role",
+    "Scope",
+    "ScopeMissing",
+    "Session",
+    "SessionCookies",
+    "SetupLinks",
+    "SignIns",
+    "SignUp",
+    "Status",
+    "UserEmailChanged",
+    "UserGroupsChanged",
+    "UserPasswordChanged",
+    "UserRegistered",
+    "UserRoleChanged",
+    "UserStatusChanged",
+    "UsernameTaken",
+    "WalletDep",
+    "WalletReadDep",
     "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
-        "access": "AdminDep CallerDep ChatDep ChatReadDep ReadDep WalletDep WalletReadDep bearer_of",
+        "access": "ActingDep AdminDep CallerDep ChatDep ChatReadDep ReadDep WalletDep WalletReadDep bearer_of",
         "account": "Account Role Status",
         "administration": "Administration",
         "api_keys": "ApiKeys",

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from parlor.accounts.api_keys import PREFIX as API_KEY_PREFIX
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.caller import Caller
-from parlor.accounts.errors import InvalidToken
+from parlor.accounts.errors import InvalidToken, NotYourUser
+from parlor.accounts.mock import MockKind, account_id_of, user_id_of
 from parlor.accounts.session_cookies import SessionCookies
 from parlor.core.errors import Unauthenticated
 
@@ -44,6 +45,17 @@ async def _caller(request: Request, needed: SecurityScopes) -> Caller:
     return caller
 
 
+async def _acting(request: Request, needed: SecurityScopes) -> Caller:
+    caller = await _caller(request, needed)
+    name = user_id_of(request)
+    if name is None or caller.credential == "mock" or name.lower() == str(caller.account_id):
+        return caller
+    if not caller.is_admin:
+        raise NotYourUser
+    authenticator = await cast("AsyncContainer", request.app.state.dishka_container).get(Authenticator)
+    return await authenticator.stand_in(caller, account_id_of(name))
+
+
 async def _admin(request: Request) -> Caller:
     caller = await _resolve(request)
     caller.require_admin()
@@ -64,7 +76,10 @@ async def _resolve(request: Request) -> Caller:
 async def _resolve_cookie(request: Request, container: AsyncContainer, authenticator: Authenticator) -> Caller:
     """Only where there is no other credential: a bad one is not made good by a cookie."""
     cookies = await container.get(SessionCookies)
-    caller = await authenticator.resolve(cookies.access_token_of(request))
+    token = cookies.access_token_of(request)
+    if token is None and (named := (await container.get(MockKind)).credential_of(request)) is not None:
+        return await authenticator.resolve(named)
+    caller = await authenticator.resolve(token)
     if caller.credential != "access_token":
         raise InvalidToken
     cookies.require_own_origin(request)
@@ -78,4 +93,6 @@ ChatDep = Annotated[Caller, Security(_caller, scopes=["chat"])]
 ChatReadDep = Annotated[Caller, Security(_caller, scopes=["chat", "read"])]
 WalletDep = Annotated[Caller, Security(_caller, scopes=["wallet"])]
 WalletReadDep = Annotated[Caller, Security(_caller, scopes=["wallet", "read"])]
+ActingDep = Annotated[Caller, Security(_acting, scopes=["chat"])]
+"""Whom a request is for that may carry `user_id`: oneself, or for administrators the account that it names."""
 AdminDep = Annotated[Caller, Security(_admin, scopes=["admin"])]

@@ -6,13 +6,13 @@ Every kind of credential is a `CredentialKind`; what the account may do at this 
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
-from parlor.accounts.errors import AccountSuspended, ExpiredApiKey, InvalidToken, RevokedApiKey, SignInEnded, TokenExpired
+from parlor.accounts.errors import AccountNotFound, AccountSuspended, ExpiredApiKey, InvalidToken, RevokedApiKey, SignInEnded, TokenExpired
 from parlor.accounts.key_uses import KeyUses
 from parlor.accounts.settings import AuthSettings
 from parlor.accounts.tokens import LEEWAY_SECONDS, MAX_TOKEN, AccessTokens
@@ -122,6 +122,15 @@ class Authenticator:
         if self._key_uses is not None and caller.api_key_id is not None:
             self._key_uses.note(caller.api_key_id)
         return caller
+
+    async def stand_in(self, caller: Caller, account_id: UUID) -> Caller:
+        """An administrator as somebody else: with that account's rights, and never as an administrator. Raises `AccountNotFound`, `AccountSuspended`."""
+        standing = await self._db.read(lambda tx: queries.find_standing(tx, account_id, None, None))
+        if standing is None:
+            raise AccountNotFound
+        if standing.status != "active":
+            raise AccountSuspended
+        return replace(caller, account_id=account_id, role="user", groups=frozenset(standing.groups), sign_in_id=None)
 
     def forget(self, account_id: UUID) -> None:
         """Ask the database again at the next request of this account. For `tx.after_commit` of whatever changed it."""

@@ -184,6 +184,16 @@ class LinkRefused(Conflict):
     detail = "An administrator's account has this address and has not verified it: sign in with its password, verify the address, and come again."
 
 
+class MockModeRefused(Forbidden):
+    code = "auth.mock_refused"
+    detail = "Mock mode answers the machine that it runs on, asked directly and by a loopback name. Send a token instead."
+
+
+class NotYourUser(Forbidden):
+    code = "auth.not_your_user"
+    detail = "user_id is somebody else's: leave it out, or ask as an administrator."
+
+
 class ProviderUnavailable(Unavailable):
     """Carries `retry_after_seconds`."""
 

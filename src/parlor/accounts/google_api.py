@@ -1,6 +1,6 @@
 """/auth/google: signing in with Google, by an app's ID token or through the browser."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from dishka.integrations.fastapi import FromDishka
 from fastapi import APIRouter, Query
@@ -18,7 +18,9 @@ from parlor.accounts.errors import (
     UnsafeNext,
 )
 from parlor.accounts.google import FLOW_SECONDS, MAX_NEXT, ComeBack, GoogleSignIn
-from parlor.accounts.schemas import IdTokenUse, SessionRead
+from parlor.accounts.schemas import IdTokenUse, SessionRead, SignedInRead
+from parlor.accounts.session_reply import CookiesDep, HandingDep
+from parlor.core.errors import ParlorError
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import PUBLIC, Router
 from parlor.core.web.settings import ServerSettings
@@ -26,6 +28,7 @@ from parlor.core.web.settings import ServerSettings
 _MAX_PARAMETER = 4096
 _COOKIE = "parlor_sign_in"
 _REFUSALS = (GoogleOff, InvalidIdToken, AccountSuspended, LinkRefused, ProviderUnavailable)
+_COMING_BACK = (InvalidSignInFlow, SignInRefused, *_REFUSALS)
 _Parameter = Annotated[str | None, Query(max_length=_MAX_PARAMETER)]
 
 
@@ -33,9 +36,9 @@ def google_router() -> APIRouter:
     router = Router(prefix="/auth/google", tags=["accounts"])
 
     @router.post("", openapi_extra=PUBLIC, responses=documents(*_REFUSALS))
-    async def sign_in_with_google(body: IdTokenUse, google: FromDishka[GoogleSignIn]) -> SessionRead:
+    async def sign_in_with_google(body: IdTokenUse, google: FromDishka[GoogleSignIn], hand: HandingDep) -> SessionRead | SignedInRead:
         """Sign in with an ID token that Google gave to the app. The first time makes an account, with its wallet and the bonus."""
-        return SessionRead.of(await google.with_id_token(body.id_token.get_secret_value()))
+        return hand(await google.with_id_token(body.id_token.get_secret_value()))
 
     @router.get(
         "/start", status_code=302, response_class=RedirectResponse, openapi_extra=PUBLIC, responses=documents(GoogleOff, UnsafeNext, ProviderUnavailable)
@@ -53,22 +56,48 @@ def google_router() -> APIRouter:
         response.set_cookie(name, begun.browser, max_age=FLOW_SECONDS, path="/", secure=is_secure, httponly=True, samesite="lax")
         return response
 
-    @router.get("/callback", openapi_extra=PUBLIC, responses=documents(InvalidSignInFlow, SignInRefused, *_REFUSALS))
+    @router.get(
+        "/callback",
+        openapi_extra=PUBLIC,
+        response_model=SessionRead,
+        responses={302: {"description": "A browser, signed in by cookies, goes on to where it was asked to."}, **documents(*_COMING_BACK)},
+    )
     async def finish_google_sign_in(
         request: Request,
         google: FromDishka[GoogleSignIn],
         server: FromDishka[ServerSettings],
+        cookies: CookiesDep,
         state: _Parameter = None,
         code: _Parameter = None,
         error: _Parameter = None,
         iss: _Parameter = None,
-    ) -> SessionRead:
-        """Where Google sends the browser back to. Works once, and only in the browser that began."""
+    ) -> Any:
+        """Where Google sends the browser back to. Works once, and only in the browser that began.
+
+        Who asks for application/json gets the tokens as from a login. Others are sent on, with `?sign_in_error=<code>` when nobody was signed in.
+        """
         name, _ = _cookie(server)
         flow = await google.take(state or "", request.cookies.get(name))
-        return SessionRead.of(await google.finish(flow, ComeBack(code, error, iss)))
+        wants_json = "application/json" in request.headers.get("accept", "")
+        try:
+            session = await google.finish(flow, ComeBack(code, error, iss))
+        except ParlorError as refusal:
+            if wants_json:
+                raise
+            return RedirectResponse(_with_error(flow.next_path, refusal.code), 302)
+        if wants_json:
+            return SessionRead.of(session)
+        response = RedirectResponse(flow.next_path, 302)
+        cookies.give(request, response, session)
+        return response
 
     return router
+
+
+def _with_error(path: str, code: str) -> str:
+    """Before the fragment, where the page's server sees it too."""
+    path, mark, fragment = path.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}sign_in_error={code}{mark}{fragment}"
 
 
 def _cookie(server: ServerSettings) -> tuple[str, bool]:

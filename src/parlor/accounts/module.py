@@ -45,8 +45,9 @@ def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "R
     from parlor.accounts import checks
     from parlor.accounts.issuer_checks import issuer_checks
     from parlor.accounts.mail import checks as mail_checks
+    from parlor.accounts.mock import mock_checks
 
-    return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root), *issuer_checks(issuers)]
+    return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root), *issuer_checks(issuers), *mock_checks(settings)]
 
 
 def _jobs(pruning: "Pruning", erasure: "Erasure") -> "Sequence[Job]":

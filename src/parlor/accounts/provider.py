@@ -22,6 +22,7 @@ from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
 from parlor.accounts.key_uses import KeyUses
 from parlor.accounts.mail.opening import open_mailer
 from parlor.accounts.mail.ports import Mailer
+from parlor.accounts.mock import MockKind
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.profiles import Profiles
 from parlor.accounts.refresh_tokens import RefreshTokens
@@ -59,6 +60,7 @@ class AccountsProvider(Provider):
         ErasedAddresses,
         Erasure,
         Exports,
+        MockKind,
         Profiles,
         Pruning,
         RefreshTokens,
@@ -96,10 +98,10 @@ class AccountsProvider(Provider):
 
     @provide
     def authenticator(
-        self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens, key_uses: KeyUses, issuer_tokens: IssuerTokenKind
+        self, db: Database, settings: AuthSettings, clock: Clock, tokens: AccessTokens, key_uses: KeyUses, issuer_tokens: IssuerTokenKind, mock: MockKind
     ) -> Authenticator:
         # Who recognises a token by its issuer comes before who takes every other JWT.
-        return Authenticator(db, settings, clock, [issuer_tokens, AccessTokenKind(tokens), ApiKeyKind(db)], key_uses=key_uses)
+        return Authenticator(db, settings, clock, [issuer_tokens, AccessTokenKind(tokens), ApiKeyKind(db), mock], key_uses=key_uses)
 
     @decorate
     def notices(self, notices: StartupNotices, links: SetupLinks) -> StartupNotices:

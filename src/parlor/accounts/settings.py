@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from parlor.accounts.mail.settings import MailSettings
+from parlor.accounts.mock_rules import WARNING, mock_refusals
 from parlor.accounts.oidc.settings import GoogleSettings, TrustedIssuer
 from parlor.core.crypto import secret_refusal
 from parlor.core.settings import RootSettings
+from parlor.core.web.settings import ServerSettings
 
 DAY_SECONDS = 86_400
 
@@ -44,6 +47,9 @@ class AuthSettings(BaseModel):
     argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Lanes of one hash.")
     mail: MailSettings = Field(default_factory=MailSettings)
 
+    mode: Literal["token", "mock"] = Field(
+        default="token", description="mock takes user_id as the caller without a token: for development on a loopback address, refused elsewhere."
+    )
     google: GoogleSettings = Field(default_factory=GoogleSettings)
     issuers: tuple[TrustedIssuer, ...] = Field(
         default=(),
@@ -54,6 +60,8 @@ class AuthSettings(BaseModel):
     )
 
     def refusals(self, root: RootSettings) -> Iterable[str]:
+        if self.mode == "mock":
+            yield from mock_refusals(root.environment, ())
         yield from self.google.refusals()
         yield from self._issuer_refusals()
         if refusal := secret_refusal(self.secret_key, root):
@@ -64,6 +72,15 @@ class AuthSettings(BaseModel):
 
     def warnings(self, root: RootSettings) -> Iterable[str]:
         yield from self.mail.warnings(root)
+        if self.mode == "mock":
+            yield WARNING
+
+    def conflicts(self, groups: Iterable[BaseModel]) -> Iterable[str]:
+        """Mock mode goes with no address that others reach."""
+        for server in groups:
+            if self.mode == "mock" and isinstance(server, ServerSettings):
+                public = urlsplit(server.public_url).hostname if server.public_url else None
+                yield from mock_refusals("development", [server.host, *([public] if public else [])])
 
     def _issuer_refusals(self) -> Iterable[str]:
         names = [each.issuer for each in self.issuers]

@@ -45,6 +45,7 @@ def load_settings(
     root, groups = _validate(tree, found, given, folder, problems)
     if root is not None and not problems:
         problems += [refusal for group in groups.values() for refusal in _said(group, "refusals", root)]
+        problems += [refusal for group in groups.values() for refusal in _said(group, "conflicts", groups.values())]
     if problems or root is None:
         raise Misconfigured("\n".join(problems), problems=problems)
     warnings = [*files.warnings, *(warning for group in groups.values() for warning in _said(group, "warnings", root))]
@@ -130,7 +131,7 @@ def _part(given: Mapping[Path, Sequence[Given]], path: Path) -> Any:
     return nested
 
 
-def _said(group: BaseModel, question: str, root: RootSettings) -> Iterable[str]:
-    """A group may define `refusals(root)` and `warnings(root)`: rules across its fields, in its own words."""
+def _said(group: BaseModel, question: str, others: RootSettings | Iterable[BaseModel]) -> Iterable[str]:
+    """A group may define `refusals(root)` and `warnings(root)`, rules across its fields, and `conflicts(groups)` across all groups, in its own words."""
     ask = getattr(group, question, None)
-    return () if ask is None else cast(Iterable[str], ask(root))
+    return () if ask is None else cast(Iterable[str], ask(others))
