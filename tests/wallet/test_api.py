@@ -1,68 +1,21 @@
 """What clients see of /wallet."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-from dishka import Provider, Scope, make_async_container
-from fastapi import FastAPI
-from pydantic import SecretStr
 
-from parlor.accounts import Application, AuthSettings, SignUp
-from parlor.accounts.module import module as accounts
-from parlor.core.clock import Clock
 from parlor.core.db import Database
-from parlor.core.events import Events
-from parlor.core.idempotency import Idempotency
-from parlor.core.jobs import Jobs
-from parlor.core.lifecycle import StartupNotices
-from parlor.core.limits import LimitSettings, RateLimits
-from parlor.core.settings import RootSettings
-from parlor.core.web.gate import Gate
-from parlor.core.web.problems import add_handlers
-from parlor.core.web.routing import HouseRouter
-from parlor.core.web.settings import ServerSettings
-from parlor.wallet import WalletService, WalletSettings
-from parlor.wallet.module import module as wallet
-from parlor.wallet.subscribers import subscribers
+from tests.support.house_fixtures import OpenServed, open_served
 from tests.wallet.conftest import BONUS, House
+
+__all__ = ["open_served"]
 
 
 @pytest.fixture
-async def client(db: Database, clock: Clock, root_settings: RootSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    """Signed in as somebody who has registered a moment ago. `client.account_id` says who."""
-    parts = Provider(scope=Scope.APP)
-    auth = AuthSettings(secret_key=SecretStr("0123456789abcdefghijklmnopqrstuvwxyz-ABCDEF"), argon2_memory_kib=8, argon2_time_cost=1)
-    events = Events(db, Jobs())
-    for value, kind in (
-        (db, Database), (clock, Clock), (auth, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
-        (StartupNotices(), StartupNotices), (WalletSettings(), WalletSettings),
-        (Idempotency(db), Idempotency), (RateLimits(LimitSettings()), RateLimits),
-    ):  # fmt: skip
-        parts.provide(_always(value), provides=kind)
-    assert accounts.provider
-    assert wallet.provider
-    assert wallet.routes
-    container = make_async_container(parts, accounts.provider(), wallet.provider())
-    events.bind(subscribers(await container.get(WalletService)))
-    app = FastAPI(openapi_url=None)
-    router = HouseRouter.of(app)
-    add_handlers(app)
-    for each in wallet.routes():
-        router.adopt(each, "/api/v1")
-    app.add_middleware(Gate, settings=ServerSettings())
-    app.state.dishka_container = container
-    session = await (await container.get(SignUp)).register(Application(email="ann@example.com", password="a quiet river in may"))
-    headers = {"Authorization": f"Bearer {session.access_token}"}
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1/api/v1", headers=headers) as client:
-        yield client
-    await container.close()
-
-
-def _always(value: Any) -> Callable[[], Any]:
-    return lambda: value
+async def client(open_served: OpenServed) -> httpx2.AsyncClient:
+    """Signed in as somebody who has registered a moment ago."""
+    return (await (await open_served()).person()).client
 
 
 async def test_whoever_registers_has_a_wallet_with_the_bonus(client: httpx2.AsyncClient) -> None:
