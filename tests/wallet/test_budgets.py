@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import bindparam, text, update
 
 from parlor.accounts import AccountDirectory, AccountNotFound, ApiKeyCreated
-from parlor.accounts.registry import Registry
 from parlor.core.db import Id, Transaction, UtcTime, statement
 from parlor.core.errors import rule_for
 from parlor.core.events import Events
@@ -22,13 +21,15 @@ from parlor.wallet.budgets import bounds, starts_at
 from parlor.wallet.checks import invariants
 from parlor.wallet.subscribers import budget_subscribers
 from parlor.wallet.tables import HoldRow
+from parlor.wallet.user_data import WalletUserData
+from tests.support.accounts import registry_of
 from tests.wallet.conftest import BONUS, House, amounts, outcomes, settle, together
 
 _began = statement(update(HoldRow).where(HoldRow.id == bindparam("hold", type_=Id())).values(created_at=bindparam("then", type_=UtcTime())))
 
 
 def book_of(house: House) -> BudgetBook:
-    return BudgetBook(house.db, house.wallet, AccountDirectory(Registry(Events(house.db, Jobs()))), house.events)
+    return BudgetBook(house.db, house.wallet, AccountDirectory(registry_of(Events(house.db, Jobs()))), house.events)
 
 
 @pytest.fixture
@@ -204,6 +205,26 @@ async def test_a_new_keys_budget_comes_with_it_and_is_told_to_accounts(house: Ho
     await hold(house, account_id, 200, limited)
     told = await house.db.read(lambda tx: budgets.of(tx, [limited, free, new_id()]))
     assert {key: (each.limit_micros, each.used_micros) for key, each in told.items()} == {limited: (500, 200)}
+
+
+async def test_budgets_are_exported_and_go_with_the_account(house: House, budgets: BudgetBook) -> None:
+    account_id, key, other = await house.account(BONUS), new_id(), await house.account(BONUS)
+    await budgets.change(account_id, {"day": 1000, "total": 2000})
+    await budgets.change(account_id, {"total": 500}, key)
+    await budgets.change(other, {"day": 7})
+    turn_id = await hold(house, account_id, 100, key)
+    data = WalletUserData(house.db)
+    exported = (await data.export(account_id))["wallet_budgets"]
+    assert {(row["owner_id"], row["period"], row["limit_micros"]) for row in exported} == {
+        *((str(account_id), "day", 1000), (str(account_id), "total", 2000)),
+        (str(key), "total", 500),
+    }
+    assert await data.erase(account_id) >= 3
+    assert (await data.export(account_id))["wallet_budgets"] == []
+    await settle(house, turn_id, 10)
+    assert await used(budgets, other) == {"day": 0}
+    counted = statement(text("SELECT COUNT(*) FROM budget_uses"))
+    assert (await house.db.read(lambda tx: tx.run(counted).all()))[0][0] == 1
 
 
 async def test_nobody_has_no_budget(budgets: BudgetBook) -> None:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from parlor.accounts import AccountDirectory
-from parlor.accounts.registry import Registry
 from parlor.cli import run
 from parlor.core.clock import SystemClock
 from parlor.core.db import DatabaseSettings, Transaction, statement
@@ -19,6 +18,7 @@ from parlor.core.ids import new_id
 from parlor.core.jobs import Jobs
 from parlor.core.settings import RootSettings
 from parlor.wallet.cli import Progress
+from tests.support.accounts import registry_of
 from tests.wallet.conftest import BONUS, House
 
 Call = Callable[..., str]
@@ -96,7 +96,7 @@ def test_a_charge_is_refunded(call: Call, house: None, database_settings: Databa
 
     async def charge() -> None:
         async with open_database(database_settings, root_settings, SystemClock()) as db:
-            wallet, directory = House(db).wallet, AccountDirectory(Registry(Events(db, Jobs())))
+            wallet, directory = House(db).wallet, AccountDirectory(registry_of(Events(db, Jobs())))
 
             def spend(tx: Transaction) -> None:
                 wallet.hold(tx, directory.get_by_email(tx, "ann@example.com").id, 100, turn_id=turn_id)

@@ -161,3 +161,16 @@ _totals = statement(
 
 def totals(tx: Transaction, owner_ids: Sequence[UUID]) -> Sequence[Any]:
     return tx.run(_totals, owners=list(owner_ids)).all()
+
+
+_erase_uses = statement(delete(BudgetUse).where(BudgetUse.owner_id.in_(select(Budget.owner_id).where(Budget.account_id == _id("account")))))
+_erase = statement(delete(Budget).where(Budget.account_id == _id("account")).returning(Budget.owner_id))
+
+
+def remove_all(tx: Transaction, account_id: UUID) -> int:
+    """Those of the account and of its keys. Returns how many."""
+    lock_wallet(tx, account_id)
+    tx.run(_erase_uses, account=account_id)
+    removed = tx.run(_erase, account=account_id).all()
+    mark_wallet(tx, account_id)
+    return len(removed)
