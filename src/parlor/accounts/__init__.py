@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         UserStatusChanged,
     )
     from parlor.accounts.key_budgets import KeyBudget, KeyBudgets
+    from parlor.accounts.open_streams import OpenStreams
     from parlor.accounts.passwords import Passwords
     from parlor.accounts.session_cookies import SessionCookies
     from parlor.accounts.settings import AuthSettings
@@ -72,6 +73,7 @@ __all__ = [
     "KeyBudget",
     "KeyBudgets",
     "NoSuchApiKey",
+    "OpenStreams",
     "Passwords",
     "ReadDep",
     "RefreshTokenReplayed",
@@ -112,6 +114,7 @@ __getattr__ = exports(
             "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged"
         ),
         "key_budgets": "KeyBudget KeyBudgets",
+        "open_streams": "OpenStreams",
         "passwords": "Passwords",
         "session_cookies": "SessionCookies",
         "settings": "AuthSettings",

@@ -23,6 +23,7 @@ from parlor.accounts.key_uses import KeyUses
 from parlor.accounts.mail.opening import open_mailer
 from parlor.accounts.mail.ports import Mailer
 from parlor.accounts.mock import MockKind
+from parlor.accounts.open_streams import OpenStreams
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.profiles import Profiles
 from parlor.accounts.refresh_tokens import RefreshTokens
@@ -90,6 +91,12 @@ class AccountsProvider(Provider):
         uses = KeyUses(db, clock)
         yield uses
         await uses.close()
+
+    @provide
+    async def open_streams(self, db: Database, authenticator: Authenticator) -> AsyncIterator[OpenStreams]:
+        streams = OpenStreams(db, authenticator)
+        yield streams
+        await streams.close()
 
     @provide
     def key_budgets(self) -> KeyBudgets:

@@ -4,6 +4,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from parlor.accounts import Caller, OpenStreams
 from parlor.chat.schemas import MessageRead, TurnAndMessage
 from parlor.chat.sending import Key, Question, Sender, Sent
 from parlor.chat.sessions import Sessions
@@ -13,12 +14,13 @@ from parlor.turns import TurnRead, TurnReader
 
 
 class Answering:
-    def __init__(self, sender: Sender, turns: TurnReader, sessions: Sessions) -> None:
+    def __init__(self, sender: Sender, turns: TurnReader, sessions: Sessions, streams: OpenStreams) -> None:
         self._sender = sender
         self._turns = turns
         self._sessions = sessions
+        self._streams = streams
 
-    async def answer(self, request: Request, question: Question, key: str | None, body: BaseModel, *, wait: bool) -> Response:
+    async def answer(self, request: Request, caller: Caller, question: Question, key: str | None, body: BaseModel, *, wait: bool) -> Response:
         """A stream of events when the request accepts one; else JSON, with `wait` once the turn is over."""
         checked = None if key is None else Key(check_key(key), hash_of([str(question.session_id), body.model_dump(mode="json", exclude_unset=True)]))
         sent = await self._sender.send(question, checked)
@@ -26,7 +28,7 @@ class Answering:
         if sent.is_replay:
             headers["idempotency-replayed"] = "true"
         if "text/event-stream" in request.headers.get("accept", "") and not wait:
-            return EventStream(await self._turns.follow(sent.turn_id, question.account_id), headers=headers)
+            return EventStream(await self._turns.follow(sent.turn_id, question.account_id), headers=headers, held=self._streams.of(caller))
         return await self._as_json(question, sent, headers, wait=wait)
 
     async def _as_json(self, question: Question, sent: Sent, headers: dict[str, str], *, wait: bool) -> Response:

@@ -59,7 +59,7 @@ async def send_message(
 ) -> Response:
     """Begins a turn: 202 with the turn and the saved question; with `Accept: text/event-stream` its events; with `wait` the answer."""
     question = _question(session_id, body, caller, settings)
-    return await answering.answer(request, question, idempotency_key, body, wait=wait)
+    return await answering.answer(request, caller, question, idempotency_key, body, wait=wait)
 
 
 @router.post("/sessions/{session_id}/regenerate", status_code=202, response_model=TurnAndMessage, responses=ANSWERS)
@@ -74,7 +74,7 @@ async def regenerate_answer(
 ) -> Response:
     """Answers the same question again: the new answer stands beside the old one."""
     question = Question(caller.account_id, session_id, again=body.message_id, model=body.model, params=body.params, api_key_id=caller.api_key_id)
-    return await answering.answer(request, question, idempotency_key, body, wait=wait)
+    return await answering.answer(request, caller, question, idempotency_key, body, wait=wait)
 
 
 def _question(session_id: UUID, body: MessageCreate, caller: Caller, settings: ChatSettings) -> Question:

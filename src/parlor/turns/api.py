@@ -7,7 +7,7 @@ from dishka.integrations.fastapi import FromDishka
 from fastapi import Header, Query
 from starlette.responses import Response
 
-from parlor.accounts import ChatDep, ChatReadDep
+from parlor.accounts import ChatDep, ChatReadDep, OpenStreams
 from parlor.core.errors import NotAcceptable
 from parlor.core.web import EventStream, Router, documents, refuse_unless_accepted
 from parlor.turns.errors import NoSuchTurn
@@ -30,13 +30,17 @@ async def follow_turn(
     turn_id: UUID,
     caller: ChatReadDep,
     turns: FromDishka[TurnReader],
+    streams: FromDishka[OpenStreams],
     last_event_id: Annotated[str | None, Header()] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
     after: Annotated[str | None, Query(description="The same as Last-Event-ID, for clients that cannot set headers.")] = None,
 ) -> Response:
-    """The turn's events as server-sent events: a replay of those after the number given, then live, until the terminal one."""
+    """The turn's events as server-sent events: a replay of those after the number given, then live, until the terminal one.
+
+    It ends earlier when the reader loses the right to it.
+    """
     refuse_unless_accepted(accept)
-    return EventStream(await turns.follow(turn_id, caller.account_id, event_number(last_event_id or after)))
+    return EventStream(await turns.follow(turn_id, caller.account_id, event_number(last_event_id or after)), held=streams.of(caller))
 
 
 @router.post("/turns/{turn_id}/stop", responses=documents(NoSuchTurn))

@@ -1,7 +1,8 @@
 """Server-sent events over plain ASGI. One read of the source is one write to the socket, and a client that has gone is noticed at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -12,6 +13,9 @@ HEARTBEAT = b": keep-alive\n\n"
 HEARTBEAT_SECONDS = 15.0
 _HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
+
+Held = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""What an open stream hangs on: a context that is given the way to end the stream, and is left when it has ended."""
 
 _READABLE = frozenset({"text/event-stream", "text/*", "*/*", ""})
 
@@ -32,16 +36,24 @@ class EventStream(Response):
     """Sends what `source` yields: whole frames, as many at a time as there are.
 
     When the client goes, the source is closed (an async generator sees CancelledError where it waits) and nothing is raised. After `heartbeat_seconds` of
-    silence a comment goes out. A reader that does not read blocks the source at `send`.
+    silence a comment goes out. A reader that does not read blocks the source at `send`. `held` may end the stream at any moment.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, source: AsyncIterator[bytes], *, headers: Mapping[str, str] | None = None, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        headers: Mapping[str, str] | None = None,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        held: Held | None = None,
+    ) -> None:
         super().__init__(status_code=200, headers={**_HEADERS, **(headers or {})})
         del self.headers["content-length"]
         self._source = source
         self._heartbeat_seconds = heartbeat_seconds
+        self._held = held or nullcontext
         self._sent_at = 0.0
         self._is_sending = False
 
@@ -59,10 +71,12 @@ class EventStream(Response):
         # A deadline that is moved to "now" ends the loop wherever it waits, and asyncio does the book-keeping of the cancellation.
         deadline = asyncio.timeout(None)
         watcher: asyncio.Task[None] | None = None
+        now = asyncio.get_running_loop().time
         try:
             async with deadline:
-                watcher = asyncio.create_task(self._watch(receive, send, deadline))
-                await self._pump(send)
+                with self._held(lambda: deadline.reschedule(now())):
+                    watcher = asyncio.create_task(self._watch(receive, send, deadline))
+                    await self._pump(send)
         except TimeoutError:
             if not deadline.expired():
                 raise
