@@ -1,6 +1,7 @@
 """A person who is erased is nowhere: a word of theirs is planted wherever words are kept, and afterwards every byte that is stored is searched for it."""
 
 import asyncio
+import json
 import shutil
 import signal
 import sqlite3
@@ -56,9 +57,8 @@ async def plant(site: Site, words: Words) -> Member:
     assert (await client.post("/api-keys", json={"name": words["key name"]})).status_code == 201
     session_id = await member.person.new_session(title=words["title"], category=words["category"], metadata={"k": words["metadata"]})
     assert (await client.put(f"/sessions/{session_id}/notes", json={"notes": words["notes"] + " " + "n" * 9000})).status_code == 200
-    site.fake.next(
-        Script(tool_calls=(FakeToolCall(name="calculator", arguments='{"expression": "%s"}' % words["tool arguments"]),)), Script(text=words["answer"])
-    )
+    call = FakeToolCall(name="calculator", arguments=json.dumps({"expression": words["tool arguments"]}))
+    site.fake.next(Script(tool_calls=(call,)), Script(text=words["answer"]))
     await member.person.ask(session_id, words["question"], key=words["idempotency key"])
     for number in range(12):
         await member.person.ask(session_id, f"{words['long question']} {'filler ' * 400 * (number % 4)} {words['its end']}")
