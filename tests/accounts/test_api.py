@@ -26,7 +26,7 @@ async def test_registering_signs_in_and_shows_the_user(client: httpx2.AsyncClien
     assert (user["email"], user["username"], user["display_name"]) == ("ann@example.com", "ann", "Ann  Ó")
     assert (user["role"], user["status"], user["groups"], user["email_verified"], user["preferences"]) == ("user", "active", [], False, {})
     assert user["created_at"].endswith("Z")
-    assert [event.name for event in told] == ["user.registered"]
+    assert [event.name for event in told] == ["user.registered", "user.signed_in"]
     me = await client.get("/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"})
     assert me.json() == user
 
@@ -227,7 +227,7 @@ async def test_a_replayed_refresh_token_ends_the_sign_in_and_its_access_token(
         reply = await client.post("/auth/refresh", json={"refresh_token": token})
         assert (reply.status_code, reply.json()["code"]) == (401, "auth.invalid_refresh_token")
     assert (await client.get("/auth/me", headers={"Authorization": f"Bearer {fresh['access_token']}"})).status_code == 401
-    assert [event.name for event in told] == ["user.registered", "user.refresh_token_replayed"]
+    assert [event.name for event in told] == ["user.registered", "user.signed_in", "user.refresh_token_replayed"]
 
 
 async def test_logout_ends_this_device_and_no_other(client: httpx2.AsyncClient, register: Register) -> None:

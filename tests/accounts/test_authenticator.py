@@ -1,6 +1,9 @@
 """How a credential becomes a caller, and how fast a change of the account counts."""
 
+import asyncio
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +15,7 @@ from parlor.accounts.errors import AccountSuspended, AdministratorsOnly, Invalid
 from parlor.accounts.tokens import LEEWAY_SECONDS, AccessTokens
 from parlor.core.clock import Clock
 from parlor.core.crypto import SecretKey
-from parlor.core.db import Database
+from parlor.core.db import Database, Transaction
 from parlor.core.errors import Unauthenticated
 from parlor.testing import ManualClock
 from tests.accounts.conftest import Register
@@ -139,6 +142,44 @@ async def test_every_kind_of_credential_meets_the_same_checks(
     seconds.now = 5.0
     with pytest.raises(AccountSuspended):
         await authenticator.resolve(key + "right")
+
+
+class Held:
+    """The database, which hands a read out only when it is let go."""
+
+    is_postgres = False
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.has_read, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def read(self, fn: Callable[[Transaction], Any], /, *, snapshot: bool = False) -> Any:
+        result = await self._db.read(fn, snapshot=snapshot)
+        self.has_read.set()
+        await self.go_on.wait()
+        return result
+
+    async def write(self, fn: Callable[[Transaction], Any], /, *, bulk: bool = False) -> Any:
+        return await self._db.write(fn, bulk=bulk)
+
+    async def scrub(self, tables: Collection[str]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(
+    db: Database, clock: ManualClock, register: Register, container: AsyncContainer, seconds: Seconds
+) -> None:
+    session, held = await register(), Held(db)
+    here = Authenticator(held, AuthSettings(), clock, [AccessTokenKind(await container.get(AccessTokens))], seconds)
+    asked = asyncio.create_task(here.resolve(session.access_token))
+    await held.has_read.wait()
+    await (await container.get(SignIns)).logout(session.refresh_token)
+    here.forget(session.account.id)
+    held.go_on.set()
+    await asked
+    with pytest.raises(SignInEnded):
+        await here.resolve(session.access_token)
 
 
 async def test_memory_is_bounded(db: Database, clock: ManualClock, register: Register, container: AsyncContainer) -> None:

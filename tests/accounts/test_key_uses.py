@@ -1,7 +1,7 @@
 """When a key was last used: known within a minute, and written seldom."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,8 @@ class Counting:
         self.writes += 1
         self.written.set()
         return result
+
+    async def scrub(self, tables: Collection[str]) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -30,7 +30,7 @@ async def test_the_link_makes_an_administrator_who_is_signed_in(client: httpx2.A
     assert (reply.json()["user"]["role"], reply.json()["user"]["email"]) == ("admin", "root@example.com")
     users = await client.get("/users", headers={"Authorization": f"Bearer {reply.json()['access_token']}"})
     assert [user["email"] for user in users.json()["items"]] == ["root@example.com"]
-    assert [event.name for event in told] == ["user.registered"]
+    assert [event.name for event in told] == ["user.registered", "user.signed_in"]
 
 
 async def test_the_link_is_shown_only_while_there_is_no_administrator(container: AsyncContainer, register: Register) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UserPasswordChanged,
         UserRegistered,
         UserRoleChanged,
+        UserSignedIn,
         UserStatusChanged,
     )
     from parlor.accounts.key_budgets import KeyBudget, KeyBudgets
@@ -47,55 +48,12 @@ if TYPE_CHECKING:
     from parlor.accounts.sign_up import Application, SignUp
 
 __all__ = [
-    "ALL_SCOPES",
-    "Account",
-    "AccountDirectory",
-    "AccountNotFound",
-    "AccountSuspended",
-    "ActingDep",
-    "AdminDep",
-    "Administration",
-    "AdministratorsOnly",
-    "ApiKeyCreated",
-    "ApiKeyRevoked",
-    "ApiKeys",
-    "Application",
-    "AuthSettings",
-    "Authenticator",
-    "Caller",
-    "CallerDep",
-    "ChatDep",
-    "ChatReadDep",
-    "CredentialKind",
-    "EmailTaken",
-    "Identity",
-    "InvalidCredentials",
-    "KeyBudget",
-    "KeyBudgets",
-    "NoSuchApiKey",
-    "OpenStreams",
-    "Passwords",
-    "ReadDep",
-    "RefreshTokenReplayed",
-    "Role",
-    "Scope",
-    "ScopeMissing",
-    "Session",
-    "SessionCookies",
-    "SetupLinks",
-    "SignIns",
-    "SignUp",
-    "Status",
-    "UserEmailChanged",
-    "UserGroupsChanged",
-    "UserPasswordChanged",
-    "UserRegistered",
-    "UserRoleChanged",
-    "UserStatusChanged",
-    "UsernameTaken",
-    "WalletDep",
-    "WalletReadDep",
-    "bearer_of",
+    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "ActingDep", "AdminDep", "Administration", "AdministratorsOnly",
+    "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep",
+    "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "OpenStreams", "Passwords", "ReadDep",
+    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
+    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn", "UserStatusChanged", "UsernameTaken", "WalletDep",
+    "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -111,7 +69,7 @@ __getattr__ = exports(
         "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials NoSuchApiKey ScopeMissing UsernameTaken",
         "events": (
             "ApiKeyCreated ApiKeyRevoked RefreshTokenReplayed UserEmailChanged "
-            "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserStatusChanged"
+            "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserSignedIn UserStatusChanged"
         ),
         "key_budgets": "KeyBudget KeyBudgets",
         "open_streams": "OpenStreams",

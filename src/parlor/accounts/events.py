@@ -71,6 +71,15 @@ class UserPasswordChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserSignedIn(Event):
+    """Somebody has signed in on a device: `method` is "password", "google", "issuer" or "setup". Recorded in the transaction that opens the sign-in."""
+
+    name: ClassVar[str] = "user.signed_in"
+    sign_in_id: UUID
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefreshTokenReplayed(Event):
     """A refresh token came a second time after the grace: somebody has a copy. The sign-in is ended."""
 

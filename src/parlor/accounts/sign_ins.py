@@ -8,7 +8,7 @@ from parlor.accounts import queries, sign_in_queries
 from parlor.accounts.account import Account
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.errors import AccountNotFound, AccountSuspended, InvalidCredentials, InvalidEmail, InvalidRefreshToken
-from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged
+from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged, UserSignedIn
 from parlor.accounts.guesses import Guesses
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
@@ -132,7 +132,9 @@ class SignIns:
 
     def open(self, tx: Transaction, account: Account, *, method: str = "password") -> Issued:
         """A sign-in for an account whose right to it was checked. `method` is "password", "google", "issuer" or "setup"; where from is the request's."""
-        return self._refresh.open(tx, account.id, account.token_version, Device.here(method))
+        issued = self._refresh.open(tx, account.id, account.token_version, Device.here(method))
+        self._events.record(tx, UserSignedIn(account_id=account.id, sign_in_id=issued.sign_in_id, method=method))
+        return issued
 
     def end_all(self, tx: Transaction, account_id: UUID, reason: str) -> None:
         sign_in_queries.end_all_sign_ins(tx, account_id, reason)
