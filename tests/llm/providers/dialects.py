@@ -101,6 +101,7 @@ GEMINI = Dialect(
         "RECITATION": "content_filter",
         "PROHIBITED_CONTENT": "content_filter",
         "IMAGE_SAFETY": "content_filter",
+        "NEW": "stop",
     },
     usages=(
         (

@@ -18,8 +18,6 @@ from parlor.llm.sse import SseDecoder
 
 _OWN_FIELDS = frozenset({"model", "contents", "systemInstruction", "tools"})
 _FINISH_REASONS: Mapping[str, FinishReason] = {
-    "STOP": "stop",
-    "FINISH_REASON_UNSPECIFIED": "stop",
     "MAX_TOKENS": "length",
     "CONTINUATION": "length",
     "SAFETY": "content_filter",
@@ -28,6 +26,13 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     "BLOCKLIST": "content_filter",
     "PROHIBITED_CONTENT": "content_filter",
     "SPII": "content_filter",
+}
+_UNREADABLE_CALL = "The model wrote a tool call that its provider could not read."
+_FAILURES: Mapping[str, str] = {
+    "MALFORMED_FUNCTION_CALL": _UNREADABLE_CALL,
+    "UNEXPECTED_TOOL_CALL": _UNREADABLE_CALL,
+    "TOO_MANY_TOOL_CALLS": "The model called tools again and again, and its provider ended that.",
+    "OTHER": "The model's provider ended the answer without saying why.",
 }
 
 
@@ -144,13 +149,10 @@ class GeminiReading(Reading[_Chunk]):
 
 
 def _reason_of(text: str) -> FinishReason:
-    if reason := _FINISH_REASONS.get(text):
-        return reason
-    if text.startswith("IMAGE_"):
-        return "content_filter"
-    if "TOOL_CALL" in text or "FUNCTION_CALL" in text:
-        raise ModelFailed("provider_error", "The model wrote a tool call that its provider could not read.", accepted=True)
-    raise ModelFailed("provider_error", "The model's provider ended the answer without saying why.", accepted=True)
+    """Everything unknown is a stop. Raises ModelFailed where there is no answer to speak of."""
+    if detail := _FAILURES.get(text):
+        raise ModelFailed("provider_error", detail, accepted=True)
+    return "content_filter" if text.startswith("IMAGE_") else _FINISH_REASONS.get(text, "stop")
 
 
 def _contents(messages: Sequence[ModelMessage], target: Target) -> list[dict[str, Any]]:
