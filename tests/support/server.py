@@ -61,7 +61,7 @@ class ParlorServer:
 
     async def start(self) -> Self:
         self._is_ready.clear()
-        self.process = await self._spawn("serve", "--port", "0")
+        self.process = await self._spawn("serve", "--port", self.environ.get("PARLOR_SERVER__PORT", "0"))
         self._reading = asyncio.create_task(self._read(self.process))
         async with asyncio.timeout(START_SECONDS):
             await self._is_ready.wait()
