@@ -141,7 +141,7 @@ def _make_server(app: "FastAPI", server: "ServerSettings", house: "House", setti
 
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, reset_contextvars=True, access_log=False, server_header=False, ws="none", http=bounded(server),
-        proxy_headers=bool(server.trusted_proxies), forwarded_allow_ips=list(server.trusted_proxies),
+        proxy_headers=False,  # the gate reads them
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=int(GRACE_SECONDS + _CLOSING_SECONDS),
     )  # fmt: skip
     return Server(config)

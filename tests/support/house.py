@@ -130,7 +130,7 @@ async def serve_house(
 @asynccontextmanager
 async def _listening(app: Any, settings: ServerSettings) -> AsyncGenerator[int]:
     """The port of the app, served in this loop."""
-    config = uvicorn.Config(app, http=bounded(settings), ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(app, http=bounded(settings), ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: bounded(settings)(config=config, server_state=state, app_state={}), "127.0.0.1", 0, backlog=1024)

@@ -200,7 +200,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 @asynccontextmanager
 async def serve(app: FastAPI, settings: ServerSettings) -> AsyncGenerator[int]:
     """The port of the app, served in this loop by uvicorn's protocol as `bounded` makes it."""
-    config = uvicorn.Config(app, http=bounded(settings), ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(app, http=bounded(settings), ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: bounded(settings)(config=config, server_state=state, app_state={}), "127.0.0.1", 0)

@@ -17,6 +17,7 @@ from parlor.core.log import get_logger
 from parlor.core.web import problems
 from parlor.core.web.hosts import Hosts
 from parlor.core.web.limits import BoundedBody, max_body_bytes
+from parlor.core.web.proxies import TrustedProxies
 from parlor.core.web.settings import ServerSettings
 
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
@@ -110,6 +111,7 @@ class Gate:
         self._app = app
         self._settings = settings
         self._hosts = Hosts(settings.host, settings.all_allowed_hosts())
+        self._proxies = TrustedProxies(settings.trusted_proxies)
         self._origins = frozenset(each.rstrip("/").lower() for each in settings.cors_origins)
         self._log = get_logger("access").bind()
 
@@ -119,6 +121,7 @@ class Gate:
             return
         started = perf_counter()
         head = _Head(scope["headers"])
+        self._proxies.rewrite(scope)
         request_id = head.request_id.decode() if head.request_id and _WELL_FORMED_ID.fullmatch(head.request_id) else str(new_id())
         reply = _Reply(send, self._extra_headers(scope, request_id))
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
