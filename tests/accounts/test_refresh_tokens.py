@@ -15,6 +15,7 @@ from parlor.accounts.account import Account
 from parlor.accounts.invariants import INVARIANTS
 from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
 from parlor.accounts.registry import NewAccount, Registry
+from parlor.accounts.sign_in_queries import end_all_sign_ins
 from parlor.core.clock import SystemClock
 from parlor.core.crypto import SecretKey
 from parlor.core.db import Database, DatabaseSettings
@@ -127,6 +128,15 @@ class Refreshing(RuleBasedStateMachine):
         assert self.account is not None
         assert self.ground.write(lambda tx: self.ground.tokens.end(tx, text, "logout")) == self.account.id
         family.has_ended = True
+
+    @rule()
+    def change_password(self) -> None:
+        """Ends every sign-in of the account."""
+        assert self.account is not None
+        account_id = self.account.id
+        self.ground.write(lambda tx: end_all_sign_ins(tx, account_id, "password_changed"))
+        for family in self.known:
+            family.has_ended = True
 
     @rule(family=families, racers=sampled_from([2, 5]))
     def race(self, family: Family, racers: int) -> None:
