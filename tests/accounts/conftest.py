@@ -16,6 +16,7 @@ from parlor.accounts.module import module
 from parlor.accounts.setup import Setup
 from parlor.accounts.tables import RefreshTokenRow, SignInRow
 from parlor.accounts.user_data import AccountsUserData
+from parlor.accounts.verification import EmailVerification
 from parlor.core.clock import Clock
 from parlor.core.collected import UserDataSources
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
@@ -70,12 +71,12 @@ async def build(db: Database, clock: Clock, root_settings: RootSettings, limit_s
     built: list[AsyncContainer] = []
 
     def build(settings: AuthSettings, limits: LimitSettings = limit_settings) -> AsyncContainer:
-        events = Events(db, Jobs())
-        events.bind([Subscriber("test.listener", "*", lambda _, event: told.append(event), inside=True)])
+        jobs = Jobs()
+        events = Events(db, jobs)
         parts = Provider(scope=Scope.APP)
         for value, kind in (
             (db, Database), (clock, Clock), (settings, AuthSettings), (root_settings, RootSettings), (ServerSettings(), ServerSettings), (events, Events),
-            (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency), (Jobs(), Jobs),
+            (StartupNotices(), StartupNotices), (RateLimits(limits), RateLimits), (Idempotency(db), Idempotency), (jobs, Jobs),
         ):  # fmt: skip
             parts.provide(_always(value), provides=kind)
         parts.provide(_always(OutboundSettings()), provides=OutboundSettings)
@@ -83,6 +84,7 @@ async def build(db: Database, clock: Clock, root_settings: RootSettings, limit_s
         assert module.provider is not None
         parts.provide(_sources, provides=UserDataSources)
         built.append(make_async_container(parts, module.provider()))
+        events.bind([*built[-1].get_sync(EmailVerification).subscribers(), Subscriber("test.listener", "*", lambda _, event: told.append(event), inside=True)])
         return built[-1]
 
     yield build
@@ -126,7 +128,9 @@ async def register(container: AsyncContainer) -> Register:
     sign_up = await container.get(SignUp)
 
     async def register(email: str = "ann@example.com", password: str = PASSWORD, **more: Any) -> Session:
-        return await sign_up.register(Application(email=email, password=password, **more))
+        session = (await sign_up.register(Application(email=email, password=password, **more))).session
+        assert session is not None, "no test that asks for this lets people wait for a mail"
+        return session
 
     return register
 

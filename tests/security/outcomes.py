@@ -79,6 +79,16 @@ async def _login(site: Site, scene: Scene) -> Any:
     return {"login": scene.owner.email, "password": PASSWORD}
 
 
+async def _verification_token(site: Site, scene: Scene) -> Any:
+    return {"token": await site.mailed_token((await site.sign_up()).email)}
+
+
+async def _reset_token(site: Site, scene: Scene) -> Any:
+    member = await site.sign_up()
+    await site.admin_or_nobody.post("/auth/password/forgot", json={"email": member.email})
+    return {"token": await site.mailed_token(member.email, "reset-password"), "password": "another quiet river"}
+
+
 async def _refresh_token(site: Site, scene: Scene) -> Any:
     return {"refresh_token": (await site.sign_up()).refresh_token}
 
@@ -115,6 +125,10 @@ DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/auth/setup": Declared(
         dict.fromkeys(_EVERYBODY, (403, "auth.invalid_setup_token")), body=_sends(token="x" * 43, email="second@example.com", password=PASSWORD)
     ),
+    "POST /api/v1/auth/verify-email": public(200, body=_verification_token),
+    "POST /api/v1/auth/verify-email/send": own(202),
+    "POST /api/v1/auth/password/forgot": public(202, body=_sends(email="nobody@example.com")),
+    "POST /api/v1/auth/password/reset": public(200, body=_reset_token),
     "POST /api/v1/auth/password": own(200, body=_sends(current_password=PASSWORD, new_password="another quiet river"), ends_sign_ins=True),
     "POST /api/v1/auth/google": off("auth.google_off", body=_sends(id_token="x")),
     "GET /api/v1/auth/google/start": off("auth.google_off"),

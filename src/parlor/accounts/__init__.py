@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ApiKeyRevoked,
         RefreshTokenReplayed,
         UserEmailChanged,
+        UserEmailVerified,
         UserGroupsChanged,
         UserPasswordChanged,
         UserRegistered,
@@ -52,8 +53,8 @@ __all__ = [
     "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep",
     "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "OpenStreams", "Passwords", "ReadDep",
     "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
-    "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn", "UserStatusChanged", "UsernameTaken", "WalletDep",
-    "WalletReadDep", "bearer_of",
+    "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn", "UserStatusChanged",
+    "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -69,7 +70,7 @@ __getattr__ = exports(
         "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials NoSuchApiKey ScopeMissing UsernameTaken",
         "events": (
             "ApiKeyCreated ApiKeyRevoked RefreshTokenReplayed UserEmailChanged "
-            "UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserSignedIn UserStatusChanged"
+            "UserEmailVerified UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserSignedIn UserStatusChanged"
         ),
         "key_budgets": "KeyBudget KeyBudgets",
         "open_streams": "OpenStreams",

@@ -130,8 +130,9 @@ class Administration:
         queries.reserve_name(tx, address)
         if queries.find_by_email(tx, address) is not None:
             raise EmailTaken
-        self._events.record(tx, UserEmailChanged(account_id=account.id))
-        return _there(queries.set_email(tx, account.id, address))
+        changed = _there(queries.set_email(tx, account.id, address))
+        self._events.record(tx, UserEmailChanged(account_id=account.id))  # whoever hears it at once must find the new address
+        return changed
 
 
 def lock_with_admins(tx: Transaction, account_id: UUID) -> tuple[Account, bool]:

@@ -8,6 +8,7 @@ from parlor.accounts.errors import (
     AccountSuspended,
     CrossOrigin,
     EmailTaken,
+    EmailUnverified,
     HashingBusy,
     InvalidCredentials,
     InvalidEmail,
@@ -20,7 +21,7 @@ from parlor.accounts.errors import (
     UsernameTaken,
 )
 from parlor.accounts.profiles import Profiles
-from parlor.accounts.schemas import AccountCreate, LoginCreate, PasswordChange, ProfileChange, SessionRead, SetupCreate, SignedInRead, UserRead
+from parlor.accounts.schemas import AccountCreate, AwaitingRead, LoginCreate, PasswordChange, ProfileChange, SessionRead, SetupCreate, SignedInRead, UserRead
 from parlor.accounts.session_reply import CookiesDep, HandingDep, PresentedDep, hand_over
 from parlor.accounts.setup import Setup
 from parlor.accounts.sign_ins import SignIns
@@ -37,16 +38,17 @@ def auth_router() -> APIRouter:
     router = Router(prefix="/auth", tags=["accounts"])
 
     @router.post("/register", status_code=201, openapi_extra=PUBLIC, responses=documents(EmailTaken, UsernameTaken, *_BUSY, *_UNSUITABLE))
-    async def register(body: AccountCreate, sign_up: FromDishka[SignUp], hand_over: HandingDep) -> SessionRead | SignedInRead:
-        """Make an account. Its wallet, with the bonus, is there with it."""
-        return hand_over(await sign_up.register(body.application()))
+    async def register(body: AccountCreate, sign_up: FromDishka[SignUp], hand_over: HandingDep) -> SessionRead | SignedInRead | AwaitingRead:
+        """Make an account. Its wallet, with the bonus, is there with it; so is a sign-in, unless the address must be verified first."""
+        registered = await sign_up.register(body.application())
+        return AwaitingRead.of(registered.account) if registered.session is None else hand_over(registered.session)
 
     @router.post("/setup", status_code=201, openapi_extra=PUBLIC, responses=documents(InvalidSetupToken, SetupDone, EmailTaken, *_BUSY, *_UNSUITABLE))
     async def set_up(body: SetupCreate, setup: FromDishka[Setup], hand_over: HandingDep) -> SessionRead | SignedInRead:
         """Make the first administrator, with the token of the set-up link that the server prints at its start. Works once."""
         return hand_over(await setup.make_first_administrator(body.token.get_secret_value(), body.email, body.password.get_secret_value()))
 
-    @router.post("/login", openapi_extra=PUBLIC, responses=documents(InvalidCredentials, AccountSuspended, *_BUSY))
+    @router.post("/login", openapi_extra=PUBLIC, responses=documents(InvalidCredentials, AccountSuspended, EmailUnverified, *_BUSY))
     async def login(body: LoginCreate, sign_ins: FromDishka[SignIns], hand_over: HandingDep) -> SessionRead | SignedInRead:
         """Sign in by email or username."""
         return hand_over(await sign_ins.login(body.login, body.password.get_secret_value()))

@@ -84,6 +84,18 @@ class CrossOrigin(Forbidden):
     )
 
 
+class EmailUnverified(Forbidden):
+    code = "auth.email_unverified"
+    detail = "Confirm your email address first: open the link that was mailed to you. It has been sent again."
+
+
+class InvalidLink(Unauthenticated):
+    """The same for a token that was never made, was used, has expired, or was sent to an address or for a password that the account has no more."""
+
+    code = "auth.invalid_link"
+    detail = "This link is not valid (any more): ask for a new one."
+
+
 class EmailTaken(Conflict):
     code = "auth.email_taken"
     detail = "An account has this email address already: sign in instead."

@@ -79,6 +79,12 @@ class UserSignedIn(Event):
     method: str
 
 
+class UserEmailVerified(Event):
+    """Somebody has shown that they read the mailbox of the account's address."""
+
+    name: ClassVar[str] = "user.email_verified"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RefreshTokenReplayed(Event):
     """A refresh token came a second time after the grace: somebody has a copy. The sign-in is ended."""

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from parlor.accounts.erasure import Erasure
     from parlor.accounts.issuers import Issuers
     from parlor.accounts.jobs import Pruning
+    from parlor.accounts.link_mails import LinkMails
     from parlor.accounts.mail.ports import Mailer
     from parlor.accounts.settings import AuthSettings
     from parlor.accounts.user_data import AccountsUserData
+    from parlor.accounts.verification import EmailVerification
     from parlor.core.db import Database
+    from parlor.core.events import Subscriber
     from parlor.core.health import Check
     from parlor.core.invariants import Invariant
     from parlor.core.jobs import Job
@@ -34,11 +37,14 @@ def _routes() -> "Sequence[APIRouter]":
     from parlor.accounts.api_keys_api import api_keys_router
     from parlor.accounts.devices_api import devices_router
     from parlor.accounts.google_api import google_router
+    from parlor.accounts.mailbox_api import mailbox_router
     from parlor.accounts.privacy_api import privacy_router
     from parlor.accounts.setup_api import setup_router
     from parlor.accounts.users_api import users_router
 
-    return [auth_router(), devices_router(), google_router(), api_keys_router(), users_router(), privacy_router(), setup_router()]
+    return [
+        auth_router(), devices_router(), google_router(), mailbox_router(), api_keys_router(), users_router(), privacy_router(), setup_router(),
+    ]  # fmt: skip
 
 
 def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "RootSettings", issuers: "Issuers") -> "Sequence[Check]":
@@ -50,8 +56,12 @@ def _health(db: "Database", mailer: "Mailer", settings: "AuthSettings", root: "R
     return [*checks.checks(db), *mail_checks.checks(mailer, settings.mail, root), *issuer_checks(issuers), *mock_checks(settings)]
 
 
-def _jobs(pruning: "Pruning", erasure: "Erasure") -> "Sequence[Job]":
-    return [pruning.job(), erasure.job()]
+def _jobs(pruning: "Pruning", mails: "LinkMails", erasure: "Erasure") -> "Sequence[Job]":
+    return [pruning.job(), *mails.jobs(), erasure.job()]
+
+
+def _subscribers(verification: "EmailVerification") -> "Sequence[Subscriber]":
+    return verification.subscribers()
 
 
 def _user_data(user_data: "AccountsUserData") -> "UserData":
@@ -78,6 +88,7 @@ module = Module(
     },
     health=_health,
     jobs=_jobs,
+    subscribers=_subscribers,
     user_data=_user_data,
     invariants=_invariants,
 )

@@ -20,10 +20,13 @@ from parlor.accounts.issuers import Issuers
 from parlor.accounts.jobs import Pruning
 from parlor.accounts.key_budgets import KeyBudgets, NoKeyBudgets
 from parlor.accounts.key_uses import KeyUses
+from parlor.accounts.link_mails import LinkMails
 from parlor.accounts.mail.opening import open_mailer
 from parlor.accounts.mail.ports import Mailer
+from parlor.accounts.mailed_tokens import MailedTokens
 from parlor.accounts.mock import MockKind
 from parlor.accounts.open_streams import OpenStreams
+from parlor.accounts.password_reset import PasswordReset
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.profiles import Profiles
 from parlor.accounts.refresh_tokens import RefreshTokens
@@ -35,6 +38,7 @@ from parlor.accounts.sign_ins import SignIns
 from parlor.accounts.sign_up import SignUp
 from parlor.accounts.tokens import AccessTokens
 from parlor.accounts.user_data import AccountsUserData
+from parlor.accounts.verification import EmailVerification
 from parlor.core.clock import Clock
 from parlor.core.crypto import SecretKey, load_secret_key
 from parlor.core.db import Database
@@ -71,6 +75,8 @@ class AccountsProvider(Provider):
         SignIns,
         SignUp,
     )
+
+    mailbox = provide_all(EmailVerification, LinkMails, MailedTokens, PasswordReset)
 
     @provide
     def secret_key(self, settings: AuthSettings, root: RootSettings) -> SecretKey:

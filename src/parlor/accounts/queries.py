@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, String, bindparam, func, literal_column, or_, select, text, update
+from sqlalchemy import BigInteger, Boolean, String, bindparam, func, literal_column, or_, select, text, true, update
 
 from parlor.accounts.account import Account
 from parlor.accounts.errors import InvalidEmail
@@ -137,6 +137,18 @@ _set_password = statement(
 
 def set_password(tx: Transaction, account_id: UUID, new_hash: str, *, ends_tokens: bool) -> Account | None:
     return _account(tx.run(_set_password, account_id=account_id, new_hash=new_hash, versions=int(ends_tokens), now=tx.now()).one_or_none())
+
+
+_set_email_verified = statement(
+    update(AccountRow)
+    .where(AccountRow.id == bindparam("account_id"), AccountRow.erased_at.is_(None), AccountRow.email.is_not(None))
+    .values(email_verified=true(), **columns_of(AccountRow, "updated_at"))
+    .returning(*_COLUMNS)
+)
+
+
+def set_email_verified(tx: Transaction, account_id: UUID) -> Account | None:
+    return _account(tx.run(_set_email_verified, account_id=account_id, updated_at=tx.now()).one_or_none())
 
 
 _set_profile = statement(

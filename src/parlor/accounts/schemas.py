@@ -44,6 +44,8 @@ Preferences = Annotated[dict[str, Any], AfterValidator(_small), Field(descriptio
 GroupName = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,50}$", examples=["staff"])]
 Groups = Annotated[list[GroupName], Field(max_length=MAX_GROUPS, description="Names of groups, as a whole. The order does not matter.")]
 
+LinkToken = Annotated[SecretStr, Field(max_length=200, description="What stands behind the # of the mailed link.")]
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -81,6 +83,25 @@ class RefreshTokenUse(_Body):
 
 class IdTokenUse(_Body):
     id_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)]
+
+
+class EmailVerify(_Body):
+    token: LinkToken
+
+
+class PasswordForgot(_Body):
+    email: Login
+
+
+class PasswordResetCreate(_Body):
+    token: LinkToken
+    password: Password
+
+
+class Accepted(BaseModel):
+    """Says nothing about what follows from it."""
+
+    status: Literal["accepted"] = "accepted"
 
 
 class PasswordChange(_Body):
@@ -166,3 +187,17 @@ class SessionRead(BaseModel):
             refresh_token=session.refresh_token,
             expires_in=session.expires_in_seconds,
         )
+
+
+class AwaitingRead(BaseModel):
+    """A session that begins only once the address is verified: the link was mailed."""
+
+    user: UserRead
+    access_token: None = None
+    refresh_token: None = None
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: None = None
+
+    @classmethod
+    def of(cls, account: Account) -> "AwaitingRead":
+        return cls(user=UserRead.of(account))

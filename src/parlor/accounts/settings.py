@@ -45,6 +45,13 @@ class AuthSettings(BaseModel):
     argon2_memory_kib: int = Field(default=19_456, ge=8, le=1_048_576, description="Memory that one password hash takes (argon2id).")
     argon2_time_cost: int = Field(default=2, ge=1, le=100, description="Passes over that memory.")
     argon2_parallelism: int = Field(default=1, ge=1, le=16, description="Lanes of one hash.")
+    email_required: bool = Field(default=True, description="Whether a new account needs an email address; false lets people register with a username alone.")
+    verify_email: Literal["off", "optional", "required"] = Field(
+        default="optional",
+        description="optional: new accounts get a mail with a link that verifies their address. required: nobody signs in before. off: no such mail.",
+    )
+    verify_email_seconds: int = Field(default=DAY_SECONDS, ge=60, le=30 * DAY_SECONDS, description="How long the link in that mail works.")
+    reset_password_seconds: int = Field(default=1800, ge=60, le=DAY_SECONDS, description="How long a mailed link for a new password works.")
     mail: MailSettings = Field(default_factory=MailSettings)
 
     mode: Literal["token", "mock"] = Field(

@@ -7,13 +7,15 @@ from uuid import UUID
 from parlor.accounts import queries, sign_in_queries
 from parlor.accounts.account import Account
 from parlor.accounts.authenticator import Authenticator
-from parlor.accounts.errors import AccountNotFound, AccountSuspended, InvalidCredentials, InvalidEmail, InvalidRefreshToken
+from parlor.accounts.errors import AccountNotFound, AccountSuspended, EmailUnverified, InvalidCredentials, InvalidEmail, InvalidRefreshToken
 from parlor.accounts.events import RefreshTokenReplayed, UserPasswordChanged, UserSignedIn
 from parlor.accounts.guesses import Guesses
+from parlor.accounts.mailed_tokens import MailedTokens
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.refresh_tokens import Device, Issued, RefreshTokens, Replay
 from parlor.accounts.text import normalise_email
 from parlor.accounts.tokens import AccessTokens
+from parlor.accounts.verification import EmailVerification
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events, current_origin
 from parlor.core.limits import RateLimits
@@ -40,6 +42,8 @@ class SignIns:
         events: Events,
         limits: RateLimits,
         guesses: Guesses,
+        mailed: MailedTokens,
+        verification: EmailVerification,
     ) -> None:
         self._db = db
         self._passwords = passwords
@@ -49,11 +53,13 @@ class SignIns:
         self._events = events
         self._limits = limits
         self._guesses = guesses
+        self._mailed = mailed
+        self._verification = verification
 
     async def login(self, login: str, password: str) -> Session:
-        """By email or username. Raises `InvalidCredentials`, the same and in the same time for an unknown account; `RateLimited`; `AccountSuspended`.
+        """By email or username. Raises `InvalidCredentials`, the same and in the same time for an unknown account; `RateLimited`.
 
-        The last only after the right password: nobody else learns that the account is there.
+        And `AccountSuspended`, `EmailUnverified`, but only after the right password: nobody else learns that the account is there.
         """
         address = current_origin().address
         await self._limits.hit("logins_per_address_per_minute", address)
@@ -65,7 +71,7 @@ class SignIns:
             raise InvalidCredentials
         fresh_hash = await self._passwords.hash(password) if self._passwords.needs_rehash(stored) else None
 
-        def open_sign_in(tx: Transaction) -> tuple[Account, Issued]:
+        def open_sign_in(tx: Transaction) -> tuple[Account, Issued | None]:
             account = queries.lock_account(tx, account_id)
             if account is None or queries.password_hash(tx, account_id) != stored:  # changed while we were hashing
                 raise InvalidCredentials
@@ -73,9 +79,13 @@ class SignIns:
                 raise AccountSuspended
             if fresh_hash is not None:
                 queries.set_password(tx, account_id, fresh_hash, ends_tokens=False)
-            return account, self.open(tx, account)
+            return account, None if self._verification.is_awaited(account) else self.open(tx, account)
 
-        return self.session(*await self._db.write(open_sign_in))
+        account, issued = await self._db.write(open_sign_in)
+        if issued is None:
+            await self._verification.send(account_id)
+            raise EmailUnverified
+        return self.session(account, issued)
 
     async def refresh(self, text: str) -> Session:
         """A new pair of tokens for a refresh token, which is used up by it. Raises `InvalidRefreshToken`."""
@@ -122,13 +132,18 @@ class SignIns:
         def change(tx: Transaction) -> tuple[Account, Issued]:
             if queries.lock_account(tx, account_id) is None or queries.password_hash(tx, account_id) != stored:
                 raise InvalidCredentials("The password has just been changed.")
-            changed = queries.set_password(tx, account_id, new_hash, ends_tokens=True)
-            assert changed is not None, "it is locked"
-            self.end_all(tx, account_id, "password_changed")
-            self._events.record(tx, UserPasswordChanged(account_id=account_id))
-            return changed, self.open(tx, changed)
+            return self.replace_password(tx, account_id, new_hash, reason="password_changed")
 
         return self.session(*await self._db.write(change))
+
+    def replace_password(self, tx: Transaction, account_id: UUID, new_hash: str, *, reason: str) -> tuple[Account, Issued]:
+        """Of an account that the transaction holds: ends every sign-in and every mailed link, and opens a sign-in for who has shown the right to it."""
+        changed = queries.set_password(tx, account_id, new_hash, ends_tokens=True)
+        assert changed is not None, "it is locked"
+        self.end_all(tx, account_id, reason)
+        self._mailed.void(tx, account_id)
+        self._events.record(tx, UserPasswordChanged(account_id=account_id))
+        return changed, self.open(tx, changed)
 
     def open(self, tx: Transaction, account: Account, *, method: str = "password") -> Issued:
         """A sign-in for an account whose right to it was checked. `method` is "password", "google", "issuer" or "setup"; where from is the request's."""

@@ -9,6 +9,7 @@ from parlor.accounts.refresh_tokens import Issued
 from parlor.accounts.registry import NewAccount, Registry
 from parlor.accounts.sign_ins import Session, SignIns
 from parlor.accounts.text import clean_groups, normalise_email, normalise_username
+from parlor.accounts.verification import EmailVerification
 from parlor.core.db import Database, Transaction
 from parlor.core.events import current_origin
 from parlor.core.limits import RateLimits
@@ -24,24 +25,37 @@ class Application:
     display_name: str | None = None
 
 
+@dataclass(frozen=True)
+class Registered:
+    """`session` is None when the account may be signed in to only once its address is verified."""
+
+    account: Account
+    session: Session | None
+
+
 class SignUp:
-    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns, limits: RateLimits) -> None:
+    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns, limits: RateLimits, verification: EmailVerification) -> None:
         self._db = db
         self._registry = registry
         self._passwords = passwords
         self._sign_ins = sign_ins
         self._limits = limits
+        self._verification = verification
 
-    async def register(self, application: Application) -> Session:
-        """An ordinary account, signed in. Raises `RateLimited`, `EmailTaken`, `UsernameTaken`, `InvalidEmail`, `InvalidUsername`, `UnsuitablePassword`."""
+    async def register(self, application: Application) -> Registered:
+        """An ordinary account, signed in if it may be.
+
+        Raises `RateLimited`, `EmailTaken`, `UsernameTaken`, `InvalidEmail`, `InvalidUsername`, `UnsuitablePassword`.
+        """
         await self._limits.hit("sign_ups_per_address_per_minute", current_origin().address)
         new = await self.prepare(application)
 
-        def add(tx: Transaction) -> tuple[Account, Issued]:
+        def add(tx: Transaction) -> tuple[Account, Issued | None]:
             account = self._registry.add(tx, new)
-            return account, self._sign_ins.open(tx, account)
+            return account, None if self._verification.is_awaited(account) else self._sign_ins.open(tx, account)
 
-        return self._sign_ins.session(*await self._db.write(add))
+        account, issued = await self._db.write(add)
+        return Registered(account, None if issued is None else self._sign_ins.session(account, issued))
 
     async def create(self, application: Application, role: Role = "user", groups: Iterable[str] = ()) -> Account:
         """For operators and administrators: any role and groups, nobody signed in. Refuses what `register` refuses."""

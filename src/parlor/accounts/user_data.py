@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from parlor.accounts import api_key_queries, identity_queries, queries, sign_in_queries
+from parlor.accounts import api_key_queries, identity_queries, mailed_token_queries, queries, sign_in_queries
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.identities import ExternalIdentities
 from parlor.core.db import Database, Transaction
@@ -22,6 +22,7 @@ class AccountsUserData:
         "sign_ins": "Devices that are or were signed in, with where from, as far as they are still remembered.",
         "api_keys": "Keys for programs: names, beginnings and scopes. The keys themselves are not stored.",
         "external_identities": "Accounts elsewhere that open this one.",
+        "mailed_links": "Links that were mailed: what for, to which address, until when. The links themselves are not stored.",
     }
 
     def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities) -> None:
@@ -37,7 +38,8 @@ class AccountsUserData:
             sign_ins = [each._asdict() for each in sign_in_queries.list_sign_ins(tx, account_id)]
             api_keys = [each._asdict() for each in api_key_queries.list_page(tx, account_id, before=queries.NEWEST, most=MOST_EXPORTED_KEYS)]
             identities = [each._asdict() for each in identity_queries.list_identities(tx, account_id)]
-            rows = {"account": account, "sign_ins": sign_ins, "api_keys": api_keys, "external_identities": identities}
+            mailed = [each._asdict() for each in mailed_token_queries.list_tokens(tx, account_id)]
+            rows = {"account": account, "sign_ins": sign_ins, "api_keys": api_keys, "external_identities": identities, "mailed_links": mailed}
             return {name: msgspec.to_builtins(value) for name, value in rows.items()}
 
         return await self._db.read(read)
@@ -47,6 +49,7 @@ class AccountsUserData:
 
         def erase(tx: Transaction) -> int:
             touched = sign_in_queries.delete_sign_ins(tx, account_id) + api_key_queries.delete_all(tx, account_id)
+            touched += mailed_token_queries.delete_tokens(tx, account_id)
             touched += self._identities.erase(tx, account_id) + queries.erase_account(tx, account_id)
             tx.after_commit(lambda: self._authenticator.forget(account_id))
             return touched

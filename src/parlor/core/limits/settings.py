@@ -19,5 +19,6 @@ class LimitSettings(BaseModel):
     sign_ups_per_address_per_minute: int = _limit(100, "Accounts that one address may ask for.")
     reset_mails_per_account_per_hour: int = _limit(5, "Mails with a link for a new password, to one account.")
     reset_mails_per_address_per_hour: int = _limit(30, "Mails with such a link that one address may ask for.")
+    verification_mails_per_account_per_hour: int = _limit(5, "Mails with a link that verifies an address, to one account.")
     turns_per_account_per_minute: int = _limit(0, "Turns that one account may begin.")
     voucher_tries_per_account_per_minute: int = _limit(10, "Voucher codes that one account may try, right or wrong.")
