@@ -18,6 +18,7 @@ from parlor.accounts.errors import InvalidCredentials, InvalidRefreshToken
 from parlor.accounts.user_data import AccountsUserData
 from parlor.core.db import Database
 from parlor.core.events import Event
+from parlor.core.limits import LimitSettings
 from tests.accounts.conftest import PASSWORD, Build, Register, bearer, make_client
 from tests.accounts.openid import count_accounts, identities, sign_in, verify_email, with_google
 from tests.support.openid import CLIENT_ID, OpenIdServer, ec_key, rsa_key, run_openid_server, signed
@@ -301,3 +302,14 @@ async def test_without_a_client_it_is_off(build: Build, auth_settings: AuthSetti
     async with make_client(build(auth_settings)) as client:
         assert (await sign_in(client, google.token(), 404))["code"] == "auth.google_off"
         assert (await client.get("/auth/google/start")).json()["code"] == "auth.google_off"
+
+
+async def test_one_address_may_try_so_often(build: Build, auth_settings: AuthSettings, google: OpenIdServer) -> None:
+    """Both ways in count together, as sign-ins: /start writes a row for whoever comes."""
+    container = build(with_google(auth_settings, google), LimitSettings(logins_per_address_per_minute=2))
+    async with make_client(container) as client:
+        await sign_in(client, google.token())
+        assert (await client.get("/auth/google/start")).status_code == 302
+        assert (await sign_in(client, google.token(), 429))["retry_after_seconds"] > 0
+        refused = await client.get("/auth/google/start")
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)

@@ -21,6 +21,8 @@ from parlor.accounts.sign_ins import Session, SignIns
 from parlor.core.clock import Clock
 from parlor.core.crypto import random_text
 from parlor.core.db import Database, Transaction
+from parlor.core.events import current_origin
+from parlor.core.limits import RateLimits
 from parlor.core.web.settings import ServerSettings
 
 FLOW_SECONDS = 600
@@ -61,6 +63,7 @@ class GoogleSignIn:
         identities: ExternalIdentities,
         sign_ins: SignIns,
         authenticator: Authenticator,
+        limits: RateLimits,
     ) -> None:
         self._db = db
         self._settings = settings.google
@@ -70,13 +73,16 @@ class GoogleSignIn:
         self._identities = identities
         self._sign_ins = sign_ins
         self._authenticator = authenticator
+        self._limits = limits
 
     async def with_id_token(self, text: str) -> Session:
         """For apps that have signed the person in themselves.
 
         Raises `GoogleOff`, `InvalidIdToken`, `AccountSuspended`, `LinkRefused`, `ProviderUnavailable`.
         """
-        return await self._open(self._provider(), text)
+        provider = self._provider()
+        await self._count()
+        return await self._open(provider, text)
 
     async def begin(self, next_path: str, browser: str | None) -> Begun:
         """Send a browser to the provider, and to `next_path` in the end. A browser that has a secret from another tab keeps it.
@@ -86,6 +92,7 @@ class GoogleSignIn:
         if len(next_path) > MAX_NEXT or _OWN_PATH.fullmatch(next_path) is None:
             raise UnsafeNext
         provider, client = self._provider(), self._client()
+        await self._count()
         endpoint = (await provider.metadata()).authorization_endpoint
         state, nonce, verifier = random_text(), random_text(), random_text()
         if browser is None or _SECRET.fullmatch(browser) is None:
@@ -127,6 +134,9 @@ class GoogleSignIn:
         # The account may have been taken over a moment ago: what its former owner holds ends here at once, and elsewhere within seconds.
         tx.after_commit(lambda: self._authenticator.forget(account.id))
         return account, self._sign_ins.open(tx, account, method=_METHOD)
+
+    async def _count(self) -> None:
+        await self._limits.hit("logins_per_address_per_minute", current_origin().address)
 
     def _provider(self) -> OpenIdProvider:
         if self._issuers.google is None:
