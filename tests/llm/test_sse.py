@@ -43,6 +43,7 @@ _FRAGMENTS = st.sampled_from(
         b"\r",
         b": ping",
         b"event: x",
+        b"event: x\ndata: ",
         b"\xef\xbb\xbf",
         b"[DONE]",
         b" ",

@@ -96,6 +96,8 @@ def _payloads_one_by_one(events: Sequence[bytes]) -> Sequence[bytes]:
             raise EventTooLong
         if event.startswith(b"data: ") and b"\n" not in event:
             payloads.append(event[6:])
+        elif event.startswith(b"event: ") and event.count(b"\n") == 1 and (at := event.find(b"\ndata: ")) > 0:  # as Anthropic names each of its events
+            payloads.append(event[at + 7 :])
         elif (payload := _payload_of(event)) is not None:
             payloads.append(payload)
     return payloads
