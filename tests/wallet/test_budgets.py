@@ -219,6 +219,9 @@ async def test_budgets_are_exported_and_go_with_the_account(house: House, budget
         *((str(account_id), "day", 1000), (str(account_id), "total", 2000)),
         (str(key), "total", 500),
     }
+    assert [(item["turns"], item["amount_micros"]) for item in (await data.export(account_id))["wallet_usage"]] == []
+    await settle(house, await hold(house, account_id, 5), 5)
+    assert [(item["turns"], item["amount_micros"]) for item in (await data.export(account_id))["wallet_usage"]] == [(1, 5)]
     assert await data.erase(account_id) >= 3
     assert (await data.export(account_id))["wallet_budgets"] == []
     await settle(house, turn_id, 10)

@@ -27,9 +27,9 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
-    from parlor.wallet import api, budgets_api, credits_api, vouchers_api
+    from parlor.wallet import api, budgets_api, credits_api, usage_api, vouchers_api
 
-    return (api.router, credits_api.router, vouchers_api.router, budgets_api.router)
+    return (api.router, credits_api.router, vouchers_api.router, budgets_api.router, usage_api.router)
 
 
 def _health(db: "Database") -> "Sequence[Check]":
@@ -68,6 +68,7 @@ module = Module(
     routes=_routes,
     cli="parlor.wallet.cli:app",
     cli_help="Credit: balances, grants, and whether the books agree.",
+    commands={"wallet usage": "parlor.wallet.usage_cli:usage"},
     health=_health,
     jobs=_jobs,
     subscribers=_subscribers,

@@ -1,6 +1,8 @@
 """What the wallet holds about a person."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from parlor.core.userdata import each_row
 from parlor.wallet import budget_queries, credit_queries, queries, voucher_queries
 from parlor.wallet.ledger import Entry
 from parlor.wallet.service import AFTER_THE_LAST, Balance
+from parlor.wallet.usage import LONGEST, Stretch, UsageReport
 
 PAGE = 500
 
@@ -24,6 +27,7 @@ class WalletUserData:
         "wallet_vouchers": "Vouchers that were used.",
         "wallet_refunds": "Charges that were given back.",
         "wallet_budgets": "The most that the account, or one of its API keys (`owner_id` is either), may spend in a day, a month or altogether.",
+        "wallet_usage": "Turns, tokens and what they cost, by the day (UTC) on which they began, for the last three years.",
     }
 
     def __init__(self, db: Database) -> None:
@@ -38,12 +42,14 @@ class WalletUserData:
         used, given_back, limits = await self._db.read(
             lambda tx: (voucher_queries.used_by(tx, account_id), credit_queries.refunds_of(tx, account_id), budget_queries.all_of_account(tx, account_id))
         )
+        usage = await UsageReport(self._db).read(account_id, Stretch(datetime.now(UTC) - LONGEST, datetime.now(UTC) + timedelta(days=1)), "day")
         return {
             "wallet": wallet,
             "wallet_entries": each_row(self._db, lambda tx, last: _page(tx, account_id, last)),
             "wallet_vouchers": [msgspec.to_builtins(row._asdict()) for row in used],
             "wallet_refunds": [msgspec.to_builtins(row._asdict()) for row in given_back],
             "wallet_budgets": [msgspec.to_builtins(row._asdict()) for row in limits],
+            "wallet_usage": [asdict(item) for item in usage.items],
         }
 
     async def erase(self, account_id: UUID) -> int:
