@@ -65,10 +65,11 @@ class Erasure:
         self._working: set[asyncio.Task[None]] = set()
 
     async def erase_own(self, account_id: UUID, password: str | None) -> Receipt:
-        """For the person themselves: a stolen token alone erases no account that has a password. Raises `InvalidCredentials`, and what `erase` raises."""
-        stored = await self._db.read(lambda tx: queries.password_hash(tx, account_id))
-        if stored is not None and not await self._passwords.verify(stored, password or ""):
-            raise InvalidCredentials("This is not the password of the account: send it as `password`.")
+        """For the person themselves. A front end that asks them again for their password passes it on. Raises `InvalidCredentials`, and what `erase` raises."""
+        if password is not None:
+            stored = await self._db.read(lambda tx: queries.password_hash(tx, account_id))
+            if not await self._passwords.verify(stored, password):
+                raise InvalidCredentials("This is not the password of the account.")
         return await self.erase(account_id)
 
     async def erase(self, account_id: UUID) -> Receipt:

@@ -35,9 +35,9 @@ def privacy_router() -> APIRouter:
         return await _download(exports, user_id)
 
     @router.delete("/auth/me", responses=_UNFINISHED | documents(InvalidCredentials, LastAdministrator, HashingBusy))
-    async def erase_me(body: AccountErase, caller: CallerDep, erasure: FromDishka[Erasure], response: Response) -> ErasureRead:
-        """Erase one's account and everything in it, for good. `password` is asked for where the account has one."""
-        password = body.password.get_secret_value() if body.password is not None else None
+    async def erase_me(caller: CallerDep, erasure: FromDishka[Erasure], response: Response, body: AccountErase | None = None) -> ErasureRead:
+        """Erase one's account and everything in it, for good. A `password` that is given must be the right one: let people type it again before."""
+        password = body.password.get_secret_value() if body is not None and body.password is not None else None
         return _answer(response, ErasureRead.of(await erasure.erase_own(caller.account_id, password)))
 
     @router.delete("/users/{user_id}", responses=_UNFINISHED | documents(AdministratorsOnly, AccountNotFound, LastAdministrator))

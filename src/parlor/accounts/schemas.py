@@ -133,7 +133,7 @@ class UserChange(ProfileChange):
 
 
 class AccountErase(_Body):
-    password: Password | None = Field(default=None, description="Needed where the account has one.")
+    password: Password | None = Field(default=None, description="When it is given, it must be the right one.")
 
 
 class ErasureRead(BaseModel):
