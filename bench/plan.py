@@ -22,6 +22,7 @@ class Plan:
     streams: int = 500
     paced_chunks: int = 160
     idle_seconds: float = 6.0
+    request_seconds: float = 3.0
     starts: int = 3
 
     def scripts(self) -> dict[str, Script]:
@@ -35,7 +36,9 @@ class Plan:
 
 
 DEFAULT = Plan()
-QUICK = Plan(clients=(1, 16), warm_seconds=0.3, closed_seconds=0.8, first_seconds=0.7, streams=32, paced_chunks=20, idle_seconds=1.2, starts=1)
+QUICK = Plan(
+    clients=(1, 16), warm_seconds=0.3, closed_seconds=0.8, first_seconds=0.7, streams=32, paced_chunks=20, idle_seconds=1.2, request_seconds=0.5, starts=1
+)
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +94,21 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         return (self.idle_mib - self.rested_mib) * 1024 / self.streams
 
 
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """Small requests of one kind. µs of CPU, and the part of the event loop's thread."""
+
+    name: str
+    requests: int
+    per_second: float
+    cpu_us: float
+    loop_us: float
+
+    @property
+    def per_core_second(self) -> float:
+        """What one core would do if it had nothing else to do."""
+        return 1e6 / self.cpu_us
+
+
 class Figures(msgspec.Struct, kw_only=True):
     """What was measured of one server. `first` is p50 and p99 of the first token in ms with `first_clients` that are not in a hurry."""
 
@@ -99,6 +117,7 @@ class Figures(msgspec.Struct, kw_only=True):
     first_ms: tuple[float, float] = (0.0, 0.0)
     paced: Paced | None = None
     memory: Memory | None = None
+    requests: list[Requests] = []
     cold_start_seconds: float | None = None
     first_start_seconds: float | None = None
     checks: list[str] = []

@@ -10,6 +10,8 @@ GOAL_SHARE_OF_RELAY = 0.40
 MOST_FIRST_TOKEN_MS = 5.0
 MOST_KIB_PER_STREAM = 60.0
 MOST_START_SECONDS = 2.0
+LEAST_READS_PER_SECOND = 1500
+MOST_LOGIN_LOOP_MS = 1.0
 MOST_DISTURBANCE = 0.15
 
 
@@ -47,6 +49,8 @@ def _rows(outcome: Outcome, every: list[Figures]) -> Iterator[tuple[str, list[st
     yield "memory after the start -> before the streams, MiB", [f"{each.fresh_mib:.0f} -> {each.rested_mib:.0f}" if each else "" for each in memories]
     yield f"  {plan.streams} idle, paced streams, MiB", [f"{each.idle_mib:.0f}, {each.paced_mib:.0f}" if each else "" for each in memories]
     yield "  KiB an idle, paced stream", [f"{each.idle_kib:.0f}, {each.paced_kib:.0f}" if each else "" for each in memories]
+    for at, kind in enumerate(next((each.requests for each in every if each.requests), [])):
+        yield f"{kind.name}: a second of one core (µs loop + others)", [_requests(each, at) for each in every]
     yield "cold start, s (the very first)", [_start(each) for each in every]
 
 
@@ -81,6 +85,13 @@ def _pair(values: tuple[float, float]) -> str:
     return f"{values[0]:.1f} / {values[1]:.1f}"
 
 
+def _requests(figures: Figures, at: int) -> str:
+    if not figures.requests:
+        return ""
+    each = figures.requests[at]
+    return f"{each.per_core_second:.0f} ({each.loop_us:.0f} + {each.cpu_us - each.loop_us:.0f})"
+
+
 def _start(figures: Figures) -> str:
     if figures.cold_start_seconds is None:
         return ""
@@ -90,7 +101,7 @@ def _start(figures: Figures) -> str:
 
 def _aims(outcome: Outcome) -> Iterator[str]:
     parlor = outcome.of(SQLITE)
-    if parlor is None or parlor.memory is None or parlor.cold_start_seconds is None:
+    if parlor is None or parlor.memory is None or parlor.cold_start_seconds is None or not parlor.requests:
         return
     clients = 16 if 16 in outcome.plan.clients else outcome.plan.clients[-1]
     if (shares := shares_of_relay(outcome, parlor, clients)) is not None:
@@ -102,6 +113,12 @@ def _aims(outcome: Outcome) -> Iterator[str]:
     yield _aim(f"first token added, p50, {calm} clients", first_ms < MOST_FIRST_TOKEN_MS, f"{first_ms:.1f} ms", f"under {MOST_FIRST_TOKEN_MS:.0f} ms")
     kib = parlor.memory.idle_kib
     yield _aim("memory of an idle open stream", kib < MOST_KIB_PER_STREAM, f"{kib:.0f} KiB", f"under {MOST_KIB_PER_STREAM:.0f} KiB")
+    *reads, login = parlor.requests
+    for read in reads:
+        per_second = read.per_core_second
+        yield _aim(f"{read.name} on one core", per_second >= LEAST_READS_PER_SECOND, f"{per_second:.0f}/s", f"{LEAST_READS_PER_SECOND}/s")
+    loop_ms = login.loop_us / 1000
+    yield _aim(f"{login.name} on the event loop", loop_ms < MOST_LOGIN_LOOP_MS, f"{loop_ms:.2f} ms", f"under {MOST_LOGIN_LOOP_MS:.0f} ms")
     start = parlor.cold_start_seconds
     yield _aim("cold start", start < MOST_START_SECONDS, f"{start:.2f} s", f"under {MOST_START_SECONDS:.0f} s, goal 1 s")
 

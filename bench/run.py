@@ -14,6 +14,7 @@ from bench import load
 from bench.load import Server
 from bench.machine import Cores, fsync_ms, rss_mib
 from bench.plan import Closed, Figures, Memory, Plan
+from bench.requests import requests
 from bench.servers import Parlor, Place, Started, fake_model, relay
 from bench.targets import OpenAIWire, ParlorWire, Target
 
@@ -101,9 +102,15 @@ def _measure_parlor(figures: Figures, parlor: Parlor, plan: Plan, fake: Started,
             starts.append(started.seconds)
     with parlor.served() as started:
         figures.cold_start_seconds = sorted([*starts, started.seconds])[plan.starts // 2]
-        on_loop(_measure(figures, plan, ParlorWire(started.port), started, fake, say))
+        on_loop(_measure_all(figures, plan, ParlorWire(started.port), started, fake, say))
     figures.checks = [parlor.check("wallet", "verify"), parlor.check("doctor", "--deep")]
     return figures
+
+
+async def _measure_all(figures: Figures, plan: Plan, target: ParlorWire, started: Started, fake: Started, say: Say) -> None:
+    await _measure(figures, plan, target, started, fake, say)
+    figures.requests = await requests(Server(target, started.pid, fake.pid), plan, *await target.somebody())
+    say(f"{figures.name}: {', '.join(f'{each.name} {each.per_core_second:.0f}/s of a core' for each in figures.requests)}")
 
 
 async def _measure(figures: Figures, plan: Plan, target: Target, started: Started, fake: Started, say: Say) -> None:

@@ -84,6 +84,11 @@ class ParlorWire:
                 connection.close()
         return sources
 
+    async def somebody(self) -> tuple[str, str]:
+        """The email and the access token of a client."""
+        await self._sign_up(1)
+        return email_of(0), self._tokens[0]
+
     async def _source(self, connection: Connection, token: str, body: bytes, turns: int) -> Next:
         requests: deque[bytes] = deque()
         for _ in range(-(-turns // TURNS_PER_SESSION)):
@@ -98,13 +103,17 @@ class ParlorWire:
         connection = await Connection.open(self.port)
         try:
             for number in range(len(self._tokens), accounts):
-                account = msgspec.json.encode({"email": f"client{number}@bench.example", "password": PASSWORD})
+                account = msgspec.json.encode({"email": email_of(number), "password": PASSWORD})
                 self._tokens.append((await _asked(connection, post("/api/v1/auth/register", account)))["access_token"])
         finally:
             connection.close()
 
     def check(self, answer: bytes, chunks: int) -> None:
         _check(answer, chunks, b"event: turn.completed")
+
+
+def email_of(number: int) -> str:
+    return f"client{number}@bench.example"
 
 
 async def _asked(connection: Connection, request: bytes) -> Any:

@@ -14,7 +14,7 @@ from bench.targets import OpenAIWire, ParlorWire
 
 TINY = Plan(
     **{"clients": (1, 2), "warm_seconds": 0.1, "closed_seconds": 0.2, "answer_chunks": 8, "first_clients": 2, "first_seconds": 0.3},
-    **{"streams": 4, "paced_chunks": 8, "idle_seconds": 1.0, "starts": 1},
+    **{"streams": 4, "paced_chunks": 8, "idle_seconds": 1.0, "request_seconds": 0.3, "starts": 1},
 )
 
 
@@ -43,6 +43,13 @@ def test_streams_are_seen_at_their_pace(outcome: Outcome) -> None:
         assert 10 < figures.memory.fresh_mib < 1000
 
 
+def test_small_requests_are_counted(outcome: Outcome) -> None:
+    parlor = outcome.of(SQLITE)
+    assert parlor is not None
+    assert [each.name for each in parlor.requests] == ["GET /auth/me", "GET /wallet", "POST /auth/login"]
+    assert all(each.requests > 0 and each.per_second > 0 and each.loop_us <= each.cpu_us for each in parlor.requests)
+
+
 def test_what_is_stored_was_checked_after_the_run(outcome: Outcome) -> None:
     parlor = outcome.of(SQLITE)
     assert parlor is not None
@@ -53,7 +60,7 @@ def test_what_is_stored_was_checked_after_the_run(outcome: Outcome) -> None:
 
 def test_the_table_and_the_json_have_all_of_it(outcome: Outcome) -> None:
     table = report(outcome)
-    for part in ("bare relay", "Parlor on SQLite", "turns/s, 2 clients", "cold start", "aim:"):
+    for part in ("bare relay", "Parlor on SQLite", "turns/s, 2 clients", "GET /wallet", "cold start", "aim:"):
         assert part in table
     again = msgspec.json.decode(msgspec.json.encode(outcome), type=Outcome)
     assert again.servers[1].closed == outcome.servers[1].closed
