@@ -97,10 +97,12 @@ async def test_a_body_that_is_none_does_no_harm_where_none_is_taken(site: Site, 
         if operation.schema is None and operation.method != "DELETE":
             try:
                 answer = await send(operation, scene, site.admin.client, bad)
-            except (httpx2.ReadError, httpx2.WriteError):
+            except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
                 assert name in REFUSED_BY_THE_GATE, operation.name  # it answered, and did not wait for the rest
                 continue
-            expected = (200, 201, bad[2][0]) if name in REFUSED_BY_THE_GATE else (200, 201)
+            if answer.status_code == 404 and problem_of(answer)["code"] == "auth.google_off":
+                continue
+            expected = (200, 201, 202, bad[2][0]) if name in REFUSED_BY_THE_GATE else (200, 201, 202)
             assert answer.status_code in expected, f"{operation.name}: {answer.text}"
     assert await scene.seen() == before
 

@@ -15,7 +15,6 @@ from parlor.accounts.errors import (
     InvalidRefreshToken,
     InvalidSetupToken,
     InvalidUsername,
-    NoRefreshToken,
     SetupDone,
     UnsuitablePassword,
     UsernameTaken,
@@ -26,7 +25,7 @@ from parlor.accounts.session_reply import CookiesDep, HandingDep, PresentedDep, 
 from parlor.accounts.setup import Setup
 from parlor.accounts.sign_ins import SignIns
 from parlor.accounts.sign_up import SignUp
-from parlor.core.errors import RateLimited
+from parlor.core.errors import Invalid, RateLimited
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import PUBLIC, Router
 
@@ -53,7 +52,7 @@ def auth_router() -> APIRouter:
         """Sign in by email or username."""
         return hand_over(await sign_ins.login(body.login, body.password.get_secret_value()))
 
-    @router.post("/refresh", openapi_extra=PUBLIC, responses=documents(InvalidRefreshToken, NoRefreshToken, CrossOrigin))
+    @router.post("/refresh", openapi_extra=PUBLIC, responses=documents(InvalidRefreshToken, Invalid, CrossOrigin))
     async def refresh(presented: PresentedDep, sign_ins: FromDishka[SignIns], hand_over: HandingDep) -> SessionRead | SignedInRead:
         """A new pair of tokens. A refresh token works once; again within the grace it gives the same successor, later it ends the sign-in.
 
@@ -61,7 +60,7 @@ def auth_router() -> APIRouter:
         """
         return hand_over(await sign_ins.refresh(presented.text))
 
-    @router.post("/logout", status_code=204, openapi_extra=PUBLIC, responses=documents(NoRefreshToken, CrossOrigin))
+    @router.post("/logout", status_code=204, openapi_extra=PUBLIC, responses=documents(Invalid, CrossOrigin))
     async def logout(presented: PresentedDep, sign_ins: FromDishka[SignIns], cookies: CookiesDep, request: Request, response: Response) -> None:
         """End the sign-in of this refresh token, its access tokens too. An unknown token is no error.
 

@@ -136,11 +136,6 @@ class AccountNotFound(NotFound):
     detail = "There is no such account."
 
 
-class NoRefreshToken(Invalid):
-    code = "auth.no_refresh_token"
-    detail = "Send {refresh_token} as the body, or ask with ?cookie=true and the cookie."
-
-
 class InvalidEmail(Invalid):
     code = "auth.invalid_email"
 

@@ -78,7 +78,7 @@ class LoginCreate(_Body):
 
 
 class RefreshTokenUse(_Body):
-    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)]
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = Field(default=None, description="Left out: that of the cookie.")
 
 
 class IdTokenUse(_Body):

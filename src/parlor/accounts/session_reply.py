@@ -9,13 +9,16 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from parlor.accounts.errors import NoRefreshToken
 from parlor.accounts.schemas import RefreshTokenUse, SessionRead, SignedInRead, UserRead
 from parlor.accounts.session_cookies import SessionCookies
 from parlor.accounts.sign_ins import Session
+from parlor.accounts.text import at
+from parlor.core.errors import Invalid
 
 AsCookie = Annotated[bool, Query(description="Set the tokens as HttpOnly cookies instead of showing them; the reply is `{user}`. For pages in a browser.")]
 Handing = Callable[[Session], SessionRead | SignedInRead]
+
+_NO_BODY = RefreshTokenUse()
 
 
 async def cookies_of(request: Request) -> SessionCookies:
@@ -45,14 +48,15 @@ class Presented:
 
 
 async def _presented(
-    request: Request, cookies: Annotated[SessionCookies, Depends(cookies_of)], body: RefreshTokenUse | None = None, cookie: AsCookie = False
+    request: Request, cookies: Annotated[SessionCookies, Depends(cookies_of)], body: RefreshTokenUse = _NO_BODY, cookie: AsCookie = False
 ) -> Presented:
-    """Of the body, else of the cookie. Raises `NoRefreshToken`, and `CrossOrigin` for a cookie that no page of ours sent."""
-    if body is not None:
+    """Of the body, else of the cookie. Raises `Invalid` without either, and `CrossOrigin` for a cookie that no page of ours sent."""
+    if body.refresh_token is not None:
         return Presented(body.refresh_token.get_secret_value(), is_cookie=False)
     text = cookies.refresh_token_of(request)
     if text is None and not cookie:
-        raise NoRefreshToken
+        message = "Send refresh_token in the body, or ask with ?cookie=true and the cookie."
+        raise Invalid(message, **at("refresh_token", message, "missing"))
     cookies.require_own_origin(request)
     return Presented(text or "", is_cookie=True)
 
