@@ -12,13 +12,14 @@ from typer.testing import CliRunner, Result
 
 from parlor import ground
 from parlor.accounts.cli import app
-from parlor.accounts.errors import AccountNotFound, EmailTaken, InvalidGroups, LastAdministrator, SetupDone, UnsuitablePassword
+from parlor.accounts.errors import AccountNotFound, EmailTaken, InvalidEmail, InvalidGroups, LastAdministrator, SetupDone, UnsuitablePassword
 from parlor.accounts.module import module
 from parlor.command import CommandLine
 from parlor.config import load_settings
 from parlor.core.db import DatabaseSettings
 from parlor.core.db.migrate import upgrade
 from parlor.core.errors import Invalid, rule_for
+from parlor.core.outbound import Unreachable
 from parlor.core.settings import RootSettings
 from parlor.module import closure
 from parlor.wiring import open_house
@@ -36,8 +37,8 @@ def run(database_url: str, tmp_path: Path) -> Run:
         "PARLOR_AUTH__ARGON2_TIME_COST": "1",
     }
 
-    def run(*arguments: str, stdin: str = "", as_json: bool = False) -> Result:
-        settings = load_settings([*ground.modules, module], environ, tmp_path)
+    def run(*arguments: str, stdin: str = "", as_json: bool = False, **more: str) -> Result:
+        settings = load_settings([*ground.modules, module], environ | more, tmp_path)
         out = CommandLine(lambda _: settings, lambda s, names, _: open_house(s, None if names is None else closure(s.modules, names)))
         out.owner, out.json = "accounts", as_json
         return CliRunner().invoke(app, list(arguments), input=stdin, obj=out)
@@ -135,3 +136,20 @@ async def test_the_real_command_prints_the_link_and_loads_no_web_framework(tmp_p
     assert process.returncode == 0, err.decode()
     assert out.decode().startswith("http://127.0.0.1:8000/setup#")
     assert err.decode().strip().endswith("[]")
+
+
+def test_a_username_alone_makes_an_account_where_the_settings_say_so(run: Run) -> None:
+    assert isinstance(run("create", "ann", "--password-stdin", stdin=PASSWORD).exception, InvalidEmail)
+    made = run("create", "Ann", "--password-stdin", stdin=PASSWORD, as_json=True, PARLOR_AUTH__EMAIL_REQUIRED="false")
+    assert made.exit_code == 0, made.exception
+    assert [json.loads(made.stdout)[name] for name in ("username", "email")] == ["ann", None]
+
+
+def test_a_test_mail_says_what_became_of_it(run: Run, tmp_path: Path) -> None:
+    sent = run("test-mail", "Ann@Example.com", as_json=True)
+    assert sent.exit_code == 0, sent.exception
+    assert (json.loads(sent.stdout)["recipient"], json.loads(sent.stdout)["folder"]) == ("ann@example.com", str(tmp_path / "data" / "mail"))
+    assert len(list((tmp_path / "data" / "mail").glob("*.eml"))) == 1
+    relay = {"PARLOR_AUTH__MAIL__SMTP_HOST": "127.0.0.1", "PARLOR_AUTH__MAIL__SMTP_PORT": "1", "PARLOR_AUTH__MAIL__FROM": "chat@example.com"}
+    assert isinstance(run("test-mail", "ann@example.com", **relay).exception, Unreachable)
+    assert isinstance(run("test-mail", "ann").exception, InvalidEmail)

@@ -23,7 +23,7 @@ _COLUMNS = ("id", "email", "username", "role", "groups", "status", "created_at")
 @app.command()
 def create(
     ctx: typer.Context,
-    email: Annotated[str, typer.Argument(help="The account's email address.")],
+    login: Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address, or a username where auth.email_required is false.")],
     admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,
     username: Annotated[str | None, typer.Option(help="A second name to sign in with.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin instead of asking.")] = False,
@@ -33,9 +33,12 @@ def create(
     password = _password_from_stdin() if password_stdin else typer.prompt("Password", hide_input=True, confirmation_prompt="Password again", err=True)
 
     async def work(container: "AsyncContainer") -> "Account":
+        from parlor.accounts.settings import AuthSettings
         from parlor.accounts.sign_up import Application, SignUp
 
-        application = Application(email=email, password=password, username=username)
+        is_username = "@" not in login and username is None and not (await container.get(AuthSettings)).email_required
+        names = {"username": login} if is_username else {"email": login, "username": username}
+        application = Application(password=password, **names)
         return await (await container.get(SignUp)).create(application, "admin" if admin else "user")
 
     out.print_record(_record(out.run(work, everything=True)))

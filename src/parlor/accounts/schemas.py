@@ -1,11 +1,11 @@
 """Request and reply bodies."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from parlor.accounts.account import Account, Role, Status
 from parlor.accounts.erasure import Receipt
@@ -51,11 +51,24 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _renamed(body: Any, other: str, name: str) -> Any:
+    """`other` is another name of the field. Both at once are one too many, and refused as any unknown field."""
+    if not isinstance(body, dict):
+        return body
+    given = cast("dict[str, Any]", body)
+    return {name if key == other and name not in given else key: value for key, value in given.items()}
+
+
 class AccountCreate(_Body):
-    email: Login
+    email: Login | None = Field(default=None, description="Required, unless the settings say that a username is enough.")
     password: Password
-    username: Username | None = None
+    username: Username | None = Field(default=None, description="Also taken as `login_id`.")
     display_name: DisplayName | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_name(cls, body: Any) -> Any:
+        return _renamed(body, "login_id", "username")
 
     def application(self) -> Application:
         return Application(email=self.email, password=self.password.get_secret_value(), username=self.username, display_name=self.display_name)
@@ -73,8 +86,13 @@ class SetupCreate(_Body):
 
 
 class LoginCreate(_Body):
-    login: Login = Field(description="An email address or a username.")
+    login: Login = Field(description="An email address or a username. Also taken as `login_id`.")
     password: Password
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_name(cls, body: Any) -> Any:
+        return _renamed(body, "login_id", "login")
 
 
 class RefreshTokenUse(_Body):

@@ -7,10 +7,12 @@ from parlor.accounts.account import Account, Role
 from parlor.accounts.passwords import Passwords
 from parlor.accounts.refresh_tokens import Issued
 from parlor.accounts.registry import NewAccount, Registry
+from parlor.accounts.settings import AuthSettings
 from parlor.accounts.sign_ins import Session, SignIns
-from parlor.accounts.text import clean_groups, normalise_email, normalise_username
+from parlor.accounts.text import at, clean_groups, normalise_email, normalise_username
 from parlor.accounts.verification import EmailVerification
 from parlor.core.db import Database, Transaction
+from parlor.core.errors import Invalid
 from parlor.core.events import current_origin
 from parlor.core.limits import RateLimits
 
@@ -19,7 +21,7 @@ from parlor.core.limits import RateLimits
 class Application:
     """What somebody wants their account to be, as they wrote it."""
 
-    email: str
+    email: str | None = None
     password: str
     username: str | None = None
     display_name: str | None = None
@@ -34,8 +36,18 @@ class Registered:
 
 
 class SignUp:
-    def __init__(self, db: Database, registry: Registry, passwords: Passwords, sign_ins: SignIns, limits: RateLimits, verification: EmailVerification) -> None:
+    def __init__(
+        self,
+        db: Database,
+        registry: Registry,
+        passwords: Passwords,
+        sign_ins: SignIns,
+        limits: RateLimits,
+        verification: EmailVerification,
+        settings: AuthSettings,
+    ) -> None:
         self._db = db
+        self._needs_email = settings.email_required
         self._registry = registry
         self._passwords = passwords
         self._sign_ins = sign_ins
@@ -64,8 +76,14 @@ class SignUp:
 
     async def prepare(self, application: Application, role: Role = "user") -> NewAccount:
         """Everything that can be refused without the database, and the slow hash, before the transaction."""
-        email = normalise_email(application.email)
+        self._refuse_nameless(application)
+        email = normalise_email(application.email) if application.email is not None else None
         username = normalise_username(application.username) if application.username is not None else None
         self._passwords.refuse_unsuitable(application.password, email, username)
         password_hash = await self._passwords.hash(application.password)
         return NewAccount(email=email, username=username, display_name=application.display_name, password_hash=password_hash, role=role)
+
+    def _refuse_nameless(self, application: Application) -> None:
+        missing = "email" if self._needs_email else "username"
+        if application.email is None and (self._needs_email or application.username is None):
+            raise Invalid(f"{missing}: Field required.", **at(missing, "Field required", "missing"))
