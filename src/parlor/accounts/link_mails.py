@@ -86,12 +86,12 @@ class LinkMails:
             return None
         mail_id = UUID(args["mail_id"])
         token = self._tokens.issue(tx, purpose, account, mail_id)
-        return None if token is None else self._mail(purpose, mail_id, account.email, token)
+        return None if token is None else self._mail(purpose, mail_id, account.id, account.email, token)
 
-    def _mail(self, purpose: Purpose, mail_id: UUID, recipient: str, token: str) -> Mail:
+    def _mail(self, purpose: Purpose, mail_id: UUID, account_id: UUID, recipient: str, token: str) -> Mail:
         page, say = _PAGES[purpose]
         text = say(f"{self._base_url}/{page}#{token}", host_of(self._base_url), self._tokens.lifetime_seconds(purpose))
-        return Mail(mail_id, recipient, text.subject, text.text, text.html)
+        return Mail(mail_id, recipient, text.subject, text.text, text.html, account_id)
 
 
 def _job_name(purpose: Purpose) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from parlor.accounts import api_key_queries, identity_queries, mailed_token_queries, queries, sign_in_queries
 from parlor.accounts.authenticator import Authenticator
 from parlor.accounts.identities import ExternalIdentities
+from parlor.accounts.mail.ports import Mailer
 from parlor.core.db import Database, Transaction
 
 MOST_EXPORTED_KEYS = 10_000
@@ -25,10 +26,11 @@ class AccountsUserData:
         "mailed_links": "Links that were mailed: what for, to which address, until when. The links themselves are not stored.",
     }
 
-    def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities) -> None:
+    def __init__(self, db: Database, authenticator: Authenticator, identities: ExternalIdentities, mailer: Mailer) -> None:
         self._db = db
         self._authenticator = authenticator
         self._identities = identities
+        self._mailer = mailer
 
     async def export(self, account_id: UUID) -> Mapping[str, Any]:
         def read(tx: Transaction) -> Mapping[str, Any]:
@@ -54,4 +56,4 @@ class AccountsUserData:
             tx.after_commit(lambda: self._authenticator.forget(account_id))
             return touched
 
-        return await self._db.write(erase)
+        return await self._db.write(erase) + await self._mailer.forget(account_id)

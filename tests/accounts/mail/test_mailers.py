@@ -253,3 +253,11 @@ async def test_outside_development_a_folder_is_not_well(tmp_path: Path) -> None:
         assert health.status is status
         assert health.details["leaves_by"] == "folder"
         assert ("SMTP_HOST" in (health.advice or "")) == (status is Status.DEGRADED)
+
+
+async def test_what_is_kept_of_somebodys_mails_goes_with_them(tmp_path: Path) -> None:
+    mailer, ann = FolderMailer(MailSettings(), RootSettings(data_dir=tmp_path), SystemClock()), new_id()
+    for account_id in (ann, ann, new_id(), None):
+        await mailer.send(a_mail(account_id=account_id))
+    assert [await mailer.forget(ann) for _ in range(2)] == [2, 0]
+    assert len(list(mailer.path.glob("*.eml"))) == 2

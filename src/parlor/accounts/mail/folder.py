@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from contextlib import suppress
+from uuid import UUID
 
 from parlor.accounts.mail.message import encoded
 from parlor.accounts.mail.ports import Mail
@@ -17,7 +18,10 @@ MOST_FILES = 1000
 
 
 class FolderMailer:
-    """`20261121T113000.123456Z-<id>.eml`, so that names sort by time. Written whole or not at all, readable by the owner alone: links in it let people in."""
+    """`20261121T113000.123456Z-<account's id>-<mail's id>.eml`, so that names sort by time and an account's mails are found.
+
+    Written whole or not at all, readable by the owner alone: links in it let people in.
+    """
 
     def __init__(self, settings: MailSettings, root: RootSettings, clock: Clock, most_files: int = MOST_FILES) -> None:
         self.path = settings.folder_in(root)
@@ -27,7 +31,11 @@ class FolderMailer:
 
     async def send(self, mail: Mail) -> None:
         now = self._clock.now()
-        await asyncio.to_thread(self._write, f"{now:%Y%m%dT%H%M%S.%f}Z-{mail.id}.eml", encoded(mail, self._sender, now))
+        name = f"{now:%Y%m%dT%H%M%S.%f}Z-{mail.account_id or 'nobody'}-{mail.id}.eml"
+        await asyncio.to_thread(self._write, name, encoded(mail, self._sender, now))
+
+    async def forget(self, account_id: UUID) -> int:
+        return await asyncio.to_thread(self._remove, f"*Z-{account_id}-*.eml")
 
     async def probe(self) -> None:
         await asyncio.to_thread(self._refuse_unwritable)
@@ -47,6 +55,12 @@ class FolderMailer:
             with suppress(OSError):
                 draft.unlink()
         self._forget_oldest()
+
+    def _remove(self, pattern: str) -> int:
+        paths = list(self.path.glob(pattern))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return len(paths)
 
     def _forget_oldest(self) -> None:
         for path in sorted(self.path.glob("*.eml"))[: -self._most_files]:

@@ -7,18 +7,26 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail to one person. `id` stays the same when it is sent again, so that the other side can tell (it is in the Message-ID)."""
+    """One mail to one person. `id` stays the same when it is sent again, so that the other side can tell (it is in the Message-ID).
+
+    `account_id` is whose it is: a copy that is kept goes with the account.
+    """
 
     id: UUID
     recipient: str
     subject: str
     text: str
     html: str
+    account_id: UUID | None = None
 
 
 class Mailer(Protocol):
     async def send(self, mail: Mail) -> None:
         """Returns once somebody else has taken it. Raises `core.outbound.Rejected` when nobody ever will, any other error when it is worth another try."""
+        ...
+
+    async def forget(self, account_id: UUID) -> int:
+        """Remove every copy of this account's mails that is kept on this side; how many there were."""
         ...
 
     async def probe(self) -> None:

@@ -1,5 +1,7 @@
 """Mails that leave through an SMTP server."""
 
+from uuid import UUID
+
 from parlor.accounts.mail.message import encoded
 from parlor.accounts.mail.ports import Mail
 from parlor.accounts.mail.settings import MailSettings
@@ -32,6 +34,9 @@ class SmtpMailer:
     async def send(self, mail: Mail) -> None:
         message = encoded(mail, self._sender, self._clock.now())
         await self._smtp.deliver(message, sender=self._sender.addr_spec, recipient=mail.recipient)
+
+    async def forget(self, account_id: UUID) -> int:
+        return 0
 
     async def probe(self) -> None:
         await self._smtp.probe()
