@@ -31,6 +31,7 @@ from tests.support.house_fixtures import house, open_served
 __all__ = ["house", "open_served"]
 
 KEY = "sk-secret-canary"
+CHEAP = Price(1, 1)
 QUICK = Timeouts(connect_seconds=2, first_byte_seconds=0.3, idle_seconds=0.3, total_seconds=5)
 IMPATIENT = Patience(first_wait_seconds=0.01)
 
@@ -54,10 +55,18 @@ async def outbound() -> AsyncIterator[Outbound]:
 def make(fake: FakeModel, outbound: Outbound) -> Make:
     """A model at the fake, or at another base URL."""
 
-    def make(base_url: str | None = None, *, model: str = "fake", timeouts: Timeouts = QUICK, patience: Patience = IMPATIENT, **provider: Any) -> RemoteModel:
+    def make(
+        base_url: str | None = None,
+        *,
+        model: str = "fake",
+        timeouts: Timeouts = QUICK,
+        patience: Patience = IMPATIENT,
+        price: Price = Price(1, 1),
+        **provider: Any,
+    ) -> RemoteModel:
         settings = ProviderSettings(base_url=base_url or fake.base_url, **{"api_key": KEY, **provider})
         target = Target(endpoint_of("main", settings), model, max_output_tokens=4_096)
-        return RemoteModel(target, outbound, price_now=lambda: Price(1, 1), context_tokens=32_768, timeouts=timeouts, patience=patience)
+        return RemoteModel(target, outbound, price_now=lambda: price, context_tokens=32_768, timeouts=timeouts, patience=patience)
 
     return make
 

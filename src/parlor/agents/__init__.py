@@ -9,20 +9,20 @@ from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
     from parlor.agents.errors import UnknownAgent
-    from parlor.agents.loop import AgentLoop, Assignment, as_text, message_tokens, readable_arguments
+    from parlor.agents.loop import AgentLoop, Assignment, as_text, readable_arguments
     from parlor.agents.parameters import ModelParams
     from parlor.agents.registry import Agent, AgentRegistry
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "message_tokens", "readable_arguments",
+    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "readable_arguments",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
         "errors": "UnknownAgent",
-        "loop": "AgentLoop Assignment as_text message_tokens readable_arguments",
+        "loop": "AgentLoop Assignment as_text readable_arguments",
         "parameters": "ModelParams",
         "registry": "Agent AgentRegistry",
         "settings": "AgentsSettings",

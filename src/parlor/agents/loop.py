@@ -22,7 +22,7 @@ from parlor.llm import (
     ToolCall,
     ToolCallDelta,
     UsageSeen,
-    estimate_tokens,
+    message_tokens,
 )
 from parlor.tools import ToolExecutor
 from parlor.turns import COMPLETED, Ending, Reason, RunningTurn, TurnFailure, TurnState
@@ -30,8 +30,6 @@ from parlor.turns import ReasoningDelta as ReasoningSaid
 from parlor.turns import TextDelta as TextSaid
 
 MOST_UNREADABLE_CHARS = 2000
-MESSAGE_OVERHEAD_TOKENS = 4
-"""What the frame of a message costs, by OpenAI's own published counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +177,3 @@ def as_text(result: object, error: str | None) -> str:
 
 def estimate_prompt(messages: Sequence[ModelMessage]) -> int:
     return sum(message_tokens(message) for message in messages)
-
-
-def message_tokens(message: ModelMessage) -> int:
-    arguments = sum(estimate_tokens(call.name + call.arguments) for call in message.tool_calls)
-    return MESSAGE_OVERHEAD_TOKENS + estimate_tokens(message.text) + arguments

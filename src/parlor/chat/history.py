@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from parlor.agents import as_text, message_tokens, readable_arguments
-from parlor.llm import ModelMessage, ToolCall
+from parlor.agents import as_text, readable_arguments
+from parlor.llm import ModelMessage, ToolCall, message_tokens
 
 
 def window(newest_first: Sequence[Any], *, pairs: int, budget_tokens: int) -> list[Any]:

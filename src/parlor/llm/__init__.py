@@ -1,4 +1,5 @@
-"""Models: what one is, where they come from, and how their answers stream. Holding and settling credits is left to whoever calls one."""
+"""Models: what one is, where they come from, and how their answers stream. A turn calls one itself, with its own hold; everybody
+else goes through the gate, which holds and settles."""
 
 from typing import TYPE_CHECKING
 
@@ -23,21 +24,24 @@ from parlor.llm.ports import (
     Usage,
     UsageSeen,
 )
+from parlor.llm.prompts import message_tokens, request_tokens
 from parlor.llm.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from parlor.llm.gate import Answering, GatedCall, ModelGate
     from parlor.llm.registry import ModelInfo, ModelRegistry
 
 __all__ = [
-    "FailureReason", "FinishReason", "Finished", "ImagePart", "Model", "ModelEvent", "ModelFailed", "ModelInfo", "ModelMessage", "ModelRegistry",
-    "ModelRequest", "NoModel", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec",
-    "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "estimate_tokens",
+    "Answering", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "Model", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo",
+    "ModelMessage", "ModelRegistry", "ModelRequest", "NoModel", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall",
+    "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "estimate_tokens", "message_tokens", "request_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
 __getattr__ = exports(
     __name__,
     {
+        "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
     },
 )

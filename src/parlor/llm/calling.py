@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from parlor.llm.gate import uncharged
 from parlor.llm.ports import Finished, Model, ModelMessage, ModelRequest, TextDelta, UsageSeen
 
 
@@ -18,7 +19,7 @@ async def ask(
     messages = [*([ModelMessage("system", system)] if system else []), ModelMessage("user", question)]
     answer: dict[str, Any] = {"model": model.name, "text": "", "finish_reason": None, "usage": None}
     pieces: list[str] = []
-    async with model.stream(ModelRequest(messages, max_output_tokens=max_output_tokens or model.max_output_tokens)) as events:
+    async with uncharged(model, ModelRequest(messages, max_output_tokens=max_output_tokens or model.max_output_tokens)) as events:
         async for batch in events:
             for event in batch:
                 match event:

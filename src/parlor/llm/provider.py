@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 
 from dishka import Provider, Scope
 
+from parlor.core.db import Database
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.outbound import Outbound
+from parlor.llm.gate import ModelGate
 from parlor.llm.price_list import PriceList
 from parlor.llm.pricing import Pricing
 from parlor.llm.registry import ModelRegistry
 from parlor.llm.settings import LlmSettings
-from parlor.wallet import CurrentPrices, WalletSettings
+from parlor.wallet import CurrentPrices, PriceBook, WalletService, WalletSettings
 
 
 def _pricing(settings: LlmSettings, wallet: WalletSettings, current: CurrentPrices) -> Pricing:
@@ -23,6 +25,12 @@ async def _registry(settings: LlmSettings, pricing: Pricing, outbound: Outbound)
     await registry.close()
 
 
+async def _gate(db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings) -> AsyncIterator[ModelGate]:
+    gate = ModelGate(db, wallet, prices, settings)
+    yield gate
+    await gate.close()
+
+
 def _notices(notices: StartupNotices, registry: ModelRegistry) -> StartupNotices:
     return notices.adding(registry.startup_lines)
 
@@ -31,6 +39,7 @@ def llm_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide(_pricing)
     provider.provide(_registry)
+    provider.provide(_gate)
     provider.provide(PriceList)
     provider.decorate(_notices)
     return provider

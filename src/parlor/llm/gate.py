@@ -1,0 +1,158 @@
+"""The door to a model for everything that is no turn: stateless chat, titles, analysis. It holds what a call may cost, and settles what it has cost.
+
+A turn's calls are the agent loop's, by the turn's own hold. A test sees to it that nobody else calls a model.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from parlor.core.db import Database, Transaction
+from parlor.core.errors import StorageFull, Unavailable
+from parlor.llm.errors import ModelFailed
+from parlor.llm.metering import CallMeter
+from parlor.llm.ports import Model, ModelEvent, ModelRequest, Usage
+from parlor.llm.prompts import request_tokens
+from parlor.wallet import Hold, HoldFor, Price, PriceBook, WalletService, WalletSettings
+
+logger = structlog.get_logger("parlor.llm")
+
+PAUSES_SECONDS = (0.1, 0.5, 2, 5)
+"""Between tries to settle while the database does not answer. After that the hold goes back by itself: nobody pays for what was not written down."""
+_MOST_LEAD_SECONDS = 30
+"""How long before its hold expires a call is over at the latest."""
+
+
+class GatedCall:
+    """An answer as the model streams it. `charge_micros` and `usage` are known once it has ended, also before the context is left."""
+
+    def __init__(self, model: Model, price: Price, hold: Hold, purpose: str, meter: CallMeter) -> None:
+        self.model = model.name
+        self.price = price
+        self.hold_micros = hold.amount_micros
+        self.hold_id = hold.id
+        self.purpose = purpose
+        self.usage: Usage | None = None
+        self.charge_micros: int | None = None
+        """None also when it could not be settled: then the hold goes back when its time is over."""
+        self.meter = meter
+        self.settlement: asyncio.Task[None] | None = None
+
+
+class ModelGate:
+    def __init__(self, db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings) -> None:
+        self._db = db
+        self._wallet = wallet
+        self._prices = prices
+        self._longest_seconds = settings.hold_ttl_seconds - min(_MOST_LEAD_SECONDS, settings.hold_ttl_seconds / 2)
+        self._settling: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def stream(
+        self, account_id: UUID, model: Model, request: ModelRequest, *, purpose: str, api_key_id: UUID | None = None
+    ) -> "AsyncGenerator[Answering]":
+        """Hold the estimated prompt and the longest answer, call, and settle once: when the answer ends, fails, or is left or cancelled at any point.
+
+        Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Model.stream` raises. `purpose` is one word for the charge:
+        chat, title. A process that dies leaves a hold that expires.
+        """
+        await self._prices.fresh()
+        price, prompt_tokens = model.price, request_tokens(request)
+        asked = msgspec.structs.replace(request, max_output_tokens=_longest_answer(model, request, prompt_tokens))
+        amount_micros = price.cost_micros(prompt_tokens, asked.max_output_tokens or 0)
+        what = HoldFor(model=model.name, api_key_id=api_key_id)
+        hold = await self._db.write(lambda tx: self._wallet.hold(tx, account_id, amount_micros, purpose=purpose, for_=what))
+        call = GatedCall(model, price, hold, purpose, CallMeter(prompt_tokens))
+        # a reader that is slow, or waits on purpose, must not outlast the hold: then the answer would be free
+        last_call = asyncio.get_running_loop().call_later(self._longest_seconds, self._begin_settling, call)
+        try:
+            async with model.stream(asked) as batches:
+                call.meter.is_accepted = True
+                yield Answering(self, call, batches)
+        except ModelFailed as failure:
+            call.meter.is_accepted = call.meter.is_accepted or failure.accepted
+            raise
+        finally:
+            last_call.cancel()
+            await self.settle(call)
+
+    async def settle(self, call: GatedCall) -> None:
+        """Once, whoever asks; also when the one who asks is cancelled meanwhile."""
+        await asyncio.shield(self._begin_settling(call))
+
+    async def close(self) -> None:
+        """Waits for settlements whose callers are gone."""
+        await asyncio.gather(*self._settling)
+
+    def _begin_settling(self, call: GatedCall) -> "asyncio.Task[None]":
+        if call.settlement is None:
+            call.usage = call.meter.usage()
+            call.settlement = asyncio.create_task(self._until_settled(call), name=f"settlement of {call.hold_id}")
+            self._settling.add(call.settlement)
+            call.settlement.add_done_callback(self._settling.discard)
+        return call.settlement
+
+    async def _until_settled(self, call: GatedCall) -> None:
+        for pause_seconds in (*PAUSES_SECONDS, None):
+            try:
+                call.charge_micros = await self._db.write(lambda tx: self._settle(tx, call))
+                return
+            except (Unavailable, StorageFull):
+                if pause_seconds is None:
+                    logger.exception("llm.not_settled", hold_id=str(call.hold_id), purpose=call.purpose)
+                    return
+                await asyncio.sleep(pause_seconds)
+
+    def _settle(self, tx: Transaction, call: GatedCall) -> int:
+        usage = call.usage
+        if usage is None:
+            self._wallet.void(tx, hold_id=call.hold_id)
+            return 0
+        settlement = self._wallet.settle(
+            tx,
+            hold_id=call.hold_id,
+            cost_micros=call.price.cost_micros(usage.input_tokens, usage.output_tokens),
+            explanation=f"{call.purpose}: {call.price.explain(usage.input_tokens, usage.output_tokens)}",
+            model=call.model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+        )
+        return settlement.charge_micros
+
+
+class Answering:
+    """Iterates over the answer as `Model.stream` does, and is settled by the time it ends."""
+
+    def __init__(self, gate: ModelGate, call: GatedCall, batches: AsyncIterator[Sequence[ModelEvent]]) -> None:
+        self._gate = gate
+        self._batches = batches
+        self.call = call
+
+    def __aiter__(self) -> "Answering":
+        return self
+
+    async def __anext__(self) -> Sequence[ModelEvent]:
+        try:
+            batch = await anext(self._batches)
+        except StopAsyncIteration:
+            await self._gate.settle(self.call)
+            raise
+        if self.call.settlement is not None:
+            raise ModelFailed("provider_unreachable", "The answer took longer than credit is held for.", accepted=True)
+        self.call.meter.take(batch)
+        return batch
+
+
+def uncharged(model: Model, request: ModelRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[ModelEvent]]]:
+    """For whoever sits at the server's own command line: nothing is stored and nothing is charged."""
+    return model.stream(request)
+
+
+def _longest_answer(model: Model, request: ModelRequest, prompt_tokens: int) -> int:
+    """What is asked of the model is what was held for, always."""
+    asked = request.max_output_tokens or model.max_output_tokens
+    return max(1, min(asked, model.max_output_tokens, model.context_tokens - prompt_tokens))
