@@ -1,6 +1,7 @@
 """The first administrator."""
 
 import asyncio
+import re
 
 import httpx2
 import pytest
@@ -103,10 +104,14 @@ async def test_a_set_up_with_a_taken_address_or_a_weak_password_can_be_tried_aga
     assert (taken.json()["code"], weak.status_code, right.status_code) == ("auth.email_taken", 422, 201)
 
 
-@pytest.mark.parametrize(("path", "media_type"), [("", "text/html"), ("/setup.js", "text/javascript"), ("/setup.css", "text/css")])
+PAGES = ("setup", "verify-email", "reset-password")
+FILES = [(page, "text/html") for page in PAGES] + [(f"pages/{page}.js", "text/javascript") for page in (*PAGES, "page")] + [("pages/page.css", "text/css")]
+
+
+@pytest.mark.parametrize(("path", "media_type"), FILES)
 async def test_the_page_allows_its_own_files_and_nothing_else(container: AsyncContainer, path: str, media_type: str) -> None:
     async with make_client(container) as client:
-        reply = await client.get(f"http://127.0.0.1/setup{path}")
+        reply = await client.get(f"http://127.0.0.1/{path}")
     assert reply.status_code == 200
     assert reply.headers["content-type"].startswith(media_type)
     policy = reply.headers["content-security-policy"]
@@ -116,11 +121,13 @@ async def test_the_page_allows_its_own_files_and_nothing_else(container: AsyncCo
     assert reply.headers["referrer-policy"] == "no-referrer"
 
 
-async def test_the_page_holds_no_inline_script_and_no_other_files(container: AsyncContainer) -> None:
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_holds_no_inline_script_and_only_relative_addresses(container: AsyncContainer, name: str) -> None:
     async with make_client(container) as client:
-        page = (await client.get("http://127.0.0.1/setup")).text
-        assert [(await client.get(f"http://127.0.0.1/setup/{name}")).status_code for name in ("setup.html", "..%2fapi.py", "x")] == [404, 404, 404]
+        page = (await client.get(f"http://127.0.0.1/{name}")).text
+        assert [(await client.get(f"http://127.0.0.1/pages/{each}")).status_code for each in (f"{name}.html", "..%2fapi.py", "x")] == [404, 404, 404]
     assert "style=" not in page
     assert "onsubmit" not in page
     assert page.count("<script") == 1
-    assert '<script src="/setup/setup.js" defer></script>' in page
+    assert f'<script type="module" src="pages/{name}.js"></script>' in page
+    assert not re.search(r'(src|href|action)="(/|https?:)', page)

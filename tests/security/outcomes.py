@@ -201,7 +201,9 @@ DECLARED: Mapping[str, Declared] = {
     "GET /docs/{name}": public(200, parameters={"name": "start.js"}),
     "GET /openapi.json": public(200),
     "GET /setup": public(200),
-    "GET /setup/{name}": public(200, parameters={"name": "setup.js"}),
+    "GET /verify-email": public(200),
+    "GET /reset-password": public(200),
+    "GET /pages/{name}": public(200, parameters={"name": "page.js"}),
 }
 
 

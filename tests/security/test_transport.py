@@ -85,7 +85,7 @@ PATHS = [
     "//api/v1/users", "/api//v1/users", "/api/v1/users/", "/api/v1/./users", "/api/v1/x/../users", "/api/v1/%2e%2e/v1/users", "/api/v1/users;x=1",
     "/API/v1/users",
     "/api/v1/Users", "/api/v1/users%00", "/api/v1/users%20", "/api/v1/%75sers/", "/api/v1/users%2f", "/api/v1/health/../users", "/docs/../api/v1/users",
-    "/docs/..%2f..%2fsetup.py", "/docs/%2e%2e%2fpages.py", "/setup/..%2fsetup_api.py", "/setup/....//x", "/docs/..\\x",
+    "/docs/..%2f..%2fsetup.py", "/docs/%2e%2e%2fpages.py", "/pages/..%2fpages_api.py", "/pages/....//x", "/docs/..\\x",
     "/.env", "/metrics", "/debug", "/admin", "/console.py",
 ]  # fmt: skip
 

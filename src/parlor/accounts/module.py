@@ -38,12 +38,12 @@ def _routes() -> "Sequence[APIRouter]":
     from parlor.accounts.devices_api import devices_router
     from parlor.accounts.google_api import google_router
     from parlor.accounts.mailbox_api import mailbox_router
+    from parlor.accounts.pages_api import pages_router
     from parlor.accounts.privacy_api import privacy_router
-    from parlor.accounts.setup_api import setup_router
     from parlor.accounts.users_api import users_router
 
     return [
-        auth_router(), devices_router(), google_router(), mailbox_router(), api_keys_router(), users_router(), privacy_router(), setup_router(),
+        auth_router(), devices_router(), google_router(), mailbox_router(), api_keys_router(), users_router(), privacy_router(), pages_router(),
     ]  # fmt: skip
 
 
