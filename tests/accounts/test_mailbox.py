@@ -16,7 +16,7 @@ from parlor.accounts import Administration, Application, AuthSettings, SetupLink
 from parlor.accounts.jobs import Pruning
 from parlor.accounts.link_mails import LinkMails
 from parlor.accounts.mail.folder import FolderMailer
-from parlor.accounts.mail.ports import Mail, Mailer
+from parlor.accounts.mail.ports import Mailer
 from parlor.accounts.setup import Setup
 from parlor.accounts.tables import MailedTokenRow
 from parlor.accounts.user_data import AccountsUserData
@@ -352,64 +352,6 @@ async def test_one_address_gets_five_mails_an_hour_and_one_client_asks_for_thirt
 async def test_what_is_no_address_is_said(forgot: Ask, client: httpx2.AsyncClient) -> None:
     assert code_of(await forgot("not an address")) == (422, "auth.invalid_email")
     assert (await client.post("/auth/password/forgot", json={"email": "ann@example.com", "x": 1})).status_code == 422
-
-
-# The job
-
-
-class Flaky:
-    """A way out that fails as told, and keeps what it was asked to send."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.asked: list[Mail] = []
-
-    async def send(self, mail: Mail) -> None:
-        self.asked.append(mail)
-        if self.failures:
-            raise self.failures.pop(0)
-
-    async def probe(self) -> None:
-        return
-
-
-async def test_a_mail_that_is_sent_again_is_the_same_mail(
-    client: httpx2.AsyncClient, container: AsyncContainer, register: Register, db: Database, forgot: Ask
-) -> None:
-    """Also after its link was used: the job dies after the server took the mail, and runs again."""
-    await register()
-    await forgot()
-    mails, flaky = await container.get(LinkMails), Flaky()
-    mails._mailer = flaky
-    row = statement(select(JobRow.args).where(JobRow.name == "accounts.mail.reset_password"))
-    args = await db.read(lambda tx: tx.run(row).scalar())
-    job = next(job for job in mails.jobs() if job.name == "accounts.mail.reset_password")
-    await job.run(args)
-    await job.run(args)
-    first, second = flaky.asked
-    assert first == second
-    token = first.text.partition("#")[2].split()[0]
-    assert token not in str(args)
-    assert (await reset(client, token)).status_code == 200
-    await job.run(args)
-    assert len(flaky.asked) == 2
-    assert (await reset(client, token)).status_code == 401
-
-
-async def test_a_mail_that_waited_for_longer_than_its_link_would_have_worked_is_given_up(
-    container: AsyncContainer, register: Register, db: Database, forgot: Ask
-) -> None:
-    await register()
-    await forgot()
-    mails, flaky = await container.get(LinkMails), Flaky()
-    mails._mailer = flaky
-    row = statement(select(JobRow.args).where(JobRow.name == "accounts.mail.reset_password"))
-    args = await db.read(lambda tx: tx.run(row).scalar())
-    job = next(job for job in mails.jobs() if job.name == "accounts.mail.reset_password")
-    await job.run({**args, "asked_at": args["asked_at"] - 1801})
-    assert flaky.asked == []
-    await job.run({**args, "asked_at": args["asked_at"] - 1700})
-    assert len(flaky.asked) == 1
 
 
 def test_settings_of_links() -> None:
