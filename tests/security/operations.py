@@ -50,6 +50,8 @@ class Operation:
     schema: Mapping[str, Any] | None
     """Of the body, with references resolved at its top."""
     is_public: bool
+    needs_body: bool = False
+    """Without it the call makes no sense. Another body may be left out, or null."""
 
     @property
     def name(self) -> str:
@@ -89,7 +91,9 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
                 parameters = {each["name"]: each["schema"] for each in operation.get("parameters", ()) if each["in"] in ("path", "query")}
                 content = operation.get("requestBody", {}).get("content", {})
                 schema = resolved(document, content["application/json"]["schema"]) if content else None
-                yield Operation(method.upper(), path, parameters, schema, operation.get("x-access") == "public")
+                yield Operation(
+                    method.upper(), path, parameters, schema, operation.get("x-access") == "public", operation.get("requestBody", {}).get("required", False)
+                )
 
 
 def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
