@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from bench.fake_model import FakeToolCall, Script
 from parlor.chat.history import is_plain, text_of, to_model_messages, tokens_of, window
 from parlor.llm import ModelMessage
+from parlor.llm.endpoints import endpoint_of
 from parlor.llm.providers.openai import _message  # pyright: ignore[reportPrivateUsage]
+from parlor.llm.providers.wire import Target
+from parlor.llm.settings import ProviderSettings
 from parlor.turns import LogEvent, ReasoningDelta, TextDelta, ToolCalled, ToolResult
 from parlor.turns.segments import parts_of, results_missing
 from tests.support.history import complaints_about
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
+
+ANYONE = Target(endpoint_of("main", ProviderSettings(base_url="http://127.0.0.1:9/v1")), "gpt-x", max_output_tokens=100)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def test_any_window_of_any_conversation_is_taken_by_the_strictest_provider(turns
     assert shown[0].role == "user"
     assert len(shown) <= 2 * pairs + 1
     assert len(shown) == 1 or sum(row.tokens for row in shown) <= budget
-    messages = [_message(message) for message in to_model_messages(shown)]
+    messages = [_message(message, ANYONE) for message in to_model_messages(shown)]
     assert complaints_about(messages) == []
     assert messages[-1]["content"].endswith(question)
 
