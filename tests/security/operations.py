@@ -33,7 +33,7 @@ SAMPLES: Bodies = {
     "/api/v1/wallet/vouchers": lambda scene: {"code": "0000-0000-0000-0000"},
     "grants": lambda scene: {"amount_micros": 5, "reference": str(new_id())},
     "refunds": lambda scene: {"turn_id": scene.turn_id, "reference": str(new_id())},
-    "prices": lambda scene: {"model": "main/fake", "input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 3_000_000},
+    "prices": lambda scene: {"model": "parlor/offline", "input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 3_000_000},
     "api-keys": lambda scene: {"name": "nightly report"},
     "{api_key_id}": lambda scene: {"name": "weekly report"},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},

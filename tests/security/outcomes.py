@@ -179,7 +179,7 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/users/{user_id}/usage": for_administrators(200),
     "GET /api/v1/usage": for_administrators(200),
     "GET /api/v1/prices": for_administrators(200),
-    "PUT /api/v1/prices": for_administrators(200, body=_sends(model="main/fake", input_micros_per_mtok=1_000_000, output_micros_per_mtok=3_000_000)),
+    "PUT /api/v1/prices": for_administrators(200, body=_sends(model="parlor/offline", input_micros_per_mtok=1_000_000, output_micros_per_mtok=3_000_000)),
     "GET /api/v1/search": own(200, query="?q=weather", scopes=_CHAT_READ),
     "POST /api/v1/sessions": own(201, body=_sends(title="Mine"), scopes=_CHAT),
     "GET /api/v1/sessions": own(200, scopes=_CHAT_READ),
