@@ -63,8 +63,10 @@ class FolderMailer:
         return len(paths)
 
     def _forget_oldest(self) -> None:
-        for path in sorted(self.path.glob("*.eml"))[: -self._most_files]:
-            path.unlink(missing_ok=True)
+        names = [name for name in os.listdir(self.path) if name.endswith(".eml")]
+        if len(names) > self._most_files:
+            for name in sorted(names)[: -self._most_files]:
+                (self.path / name).unlink(missing_ok=True)
 
     def _refuse_unwritable(self) -> None:
         try:
