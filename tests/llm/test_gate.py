@@ -2,7 +2,7 @@
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from parlor.core.events import Events
 from parlor.core.ids import new_id
 from parlor.core.jobs import Jobs
 from parlor.llm import Answering, ModelFailed, ModelGate, TextDelta, Usage, UsageSeen, estimate_tokens, request_tokens
+from parlor.llm.gate import PAUSES_SECONDS
 from parlor.testing import Barrier, ScriptedModel, says
 from parlor.wallet import BudgetExceeded, CurrentPrices, InsufficientFunds, Price, PriceBook, WalletSettings
 from parlor.wallet.budget_book import BudgetBook
@@ -40,10 +41,11 @@ _holds = statement(
 class Bank:
     """Somebody with credit, and the gate to models."""
 
-    def __init__(self, house: House, account_id: UUID, **settings: Any) -> None:
+    def __init__(self, house: House, account_id: UUID, *, pauses_seconds: Sequence[float] = PAUSES_SECONDS, **settings: Any) -> None:
         self.house = house
         self.account_id = account_id
-        self.gate = ModelGate(house.db, house.wallet, PriceBook(house.db, house.events, CurrentPrices()), WalletSettings(**settings))
+        prices = PriceBook(house.db, house.events, CurrentPrices())
+        self.gate = ModelGate(house.db, house.wallet, prices, WalletSettings(**settings), pauses_seconds=pauses_seconds)
 
     async def ask(self, model: Any, *, most: int | None = None, key: UUID | None = None, leave_after: int | None = None) -> Answering:
         """Reads the answer, or leaves it after so many reads. What is raised is raised after the settlement."""
@@ -272,11 +274,10 @@ class FailingDatabase:
         return await self._db.write(fn, bulk=bulk)
 
 
-async def test_a_settlement_waits_for_a_database_that_is_away(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parlor.llm.gate.PAUSES_SECONDS", (0, 0, 0, 0))
+async def test_a_settlement_waits_for_a_database_that_is_away(db: Database) -> None:
     failing = FailingDatabase(db)
     house = House(failing)  # type: ignore[arg-type]
-    bank = Bank(house, await house.account(BONUS))
+    bank = Bank(house, await house.account(BONUS), pauses_seconds=(0, 0, 0, 0))
     for refusals, charge in ((4, PROMPT + 3 * estimate_tokens("word")), (5, None)):
         async with bank.gate.stream(bank.account_id, ScriptedModel([TextDelta(text="word"), *says("x")], price=PRICE), asks(), purpose="chat") as answer:
             await anext(answer)

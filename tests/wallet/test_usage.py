@@ -82,12 +82,11 @@ async def test_the_beginning_belongs_to_it_and_the_end_does_not(house: House) ->
     assert (await keys(house, ann, "model", **times))["m"][0] == 2
 
 
-async def test_more_keys_than_are_shown_are_said_to_be_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_keys_than_are_shown_are_said_to_be_more(house: House) -> None:
     ann = await house.account(BONUS)
     for cost in range(1, 4):
         await spend(house, ann, cost, model=f"m{cost}")
-    monkeypatch.setattr("parlor.wallet.usage.MOST_ITEMS", 2)
-    usage = await UsageReport(house.db).read(ann, stretch_of(None, None, None, datetime.now(UTC) + timedelta(minutes=1)), "model")
+    usage = await UsageReport(house.db).read(ann, stretch_of(None, None, None, datetime.now(UTC) + timedelta(minutes=1)), "model", most=2)
     assert ([item.key for item in usage.items], usage.is_complete) == (["m3", "m2"], False)
 
 

@@ -44,11 +44,14 @@ class GatedCall:
 
 
 class ModelGate:
-    def __init__(self, db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings) -> None:
+    def __init__(
+        self, db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings, *, pauses_seconds: Sequence[float] = PAUSES_SECONDS
+    ) -> None:
         self._db = db
         self._wallet = wallet
         self._prices = prices
         self._longest_seconds = settings.hold_ttl_seconds - min(_MOST_LEAD_SECONDS, settings.hold_ttl_seconds / 2)
+        self._pauses_seconds = pauses_seconds
         self._settling: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -97,7 +100,7 @@ class ModelGate:
         return call.settlement
 
     async def _until_settled(self, call: GatedCall) -> None:
-        for pause_seconds in (*PAUSES_SECONDS, None):
+        for pause_seconds in (*self._pauses_seconds, None):
             try:
                 call.charge_micros = await self._db.write(lambda tx: self._settle(tx, call))
                 return

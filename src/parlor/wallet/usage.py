@@ -99,13 +99,13 @@ class UsageReport:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def read(self, account_id: UUID | None, stretch: Stretch, by: UsageOfAllBy) -> Usage:
+    async def read(self, account_id: UUID | None, stretch: Stretch, by: UsageOfAllBy, *, most: int = MOST_ITEMS) -> Usage:
         """Of an account, or with None of all. Days come in their order, all else by what it cost."""
         if by == "day":
             return Usage(stretch, await self._days(account_id, stretch))
-        rows = await self._db.read(lambda tx: queries.by_key(tx, by, account_id, stretch.since, stretch.until, MOST_ITEMS + 1))
+        rows = await self._db.read(lambda tx: queries.by_key(tx, by, account_id, stretch.since, stretch.until, most + 1))
         items = [UsageItem(None if row.key is None else str(row.key), *_counts(row)) for row in rows]
-        return Usage(stretch, items[:MOST_ITEMS], len(items) <= MOST_ITEMS)
+        return Usage(stretch, items[:most], len(items) <= most)
 
     async def _days(self, account_id: UUID | None, stretch: Stretch) -> Sequence[UsageItem]:
         in_utc = stretch.zone is UTC
