@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from parlor.agents import AgentRegistry, AgentsSettings, ModelParams, UnknownAgent
+from parlor.agents import AgentRegistry, AgentsSettings, UnknownAgent
+from parlor.llm import ModelParams
 from parlor.tools import ToolRegistry
 from parlor.tools.builtin.calculator import Calculator
 

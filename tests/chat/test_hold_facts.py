@@ -4,10 +4,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from parlor.agents import ModelParams
 from parlor.chat.sending import Question, Sender
 from parlor.core.db import Database, Id, statement
 from parlor.core.ids import new_id
+from parlor.llm import ModelParams
 from parlor.turns import TurnReader
 from parlor.wallet.tables import HoldRow
 from tests.support.house import ServedHouse

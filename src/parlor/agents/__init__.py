@@ -10,12 +10,11 @@ from parlor.core.lazy import exports
 if TYPE_CHECKING:
     from parlor.agents.errors import UnknownAgent
     from parlor.agents.loop import AgentLoop, Assignment, as_text, readable_arguments
-    from parlor.agents.parameters import ModelParams
     from parlor.agents.registry import Agent, AgentRegistry
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "ModelParams", "UnknownAgent", "as_text", "readable_arguments",
+    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "UnknownAgent", "as_text", "readable_arguments",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -23,7 +22,6 @@ __getattr__ = exports(
     {
         "errors": "UnknownAgent",
         "loop": "AgentLoop Assignment as_text readable_arguments",
-        "parameters": "ModelParams",
         "registry": "Agent AgentRegistry",
         "settings": "AgentsSettings",
     },

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from parlor.agents.parameters import ModelParams
 from parlor.agents.registry import Agent
 from parlor.agents.topup import HoldTopUp
 from parlor.llm import (
@@ -14,6 +13,7 @@ from parlor.llm import (
     Model,
     ModelEvent,
     ModelMessage,
+    ModelParams,
     ModelRequest,
     ProviderState,
     ReasoningDelta,

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from parlor.agents.errors import UnknownAgent
-from parlor.agents.parameters import ModelParams
 from parlor.agents.settings import DEFAULT_AGENT, AgentDefinition, AgentsSettings
-from parlor.llm import ToolSpec, estimate_tokens
+from parlor.llm import ModelParams, ToolSpec, estimate_tokens
 from parlor.tools import ToolRegistry
 
 

@@ -1,6 +1,6 @@
 """Refusals of chat."""
 
-from parlor.core.errors import Invalid, NotFound, TooLarge
+from parlor.core.errors import NotFound
 
 
 class NoSuchSession(NotFound):
@@ -11,17 +11,3 @@ class NoSuchSession(NotFound):
 class NoSuchMessage(NotFound):
     code = "chat.no_such_message"
     detail = "There is no such message in this session."
-
-
-class EmptyMessage(Invalid):
-    code = "chat.empty_message"
-    detail = "The message is empty: write something that can be seen."
-
-
-class MessageTooLong(TooLarge):
-    code = "chat.message_too_long"
-
-
-class PromptTooLong(TooLarge):
-    code = "chat.prompt_too_long"
-    detail = "The message is longer than the model can read."

@@ -9,14 +9,15 @@ from fastapi import Header, Query, Request, Response
 from parlor.accounts import Caller, ChatDep
 from parlor.agents import UnknownAgent
 from parlor.chat.answering import Answering
-from parlor.chat.errors import EmptyMessage, MessageTooLong, NoSuchMessage, NoSuchSession
-from parlor.chat.questions import checked_text, text_of_content
+from parlor.chat.errors import NoSuchMessage, NoSuchSession
+from parlor.chat.questions import text_of_content
 from parlor.chat.schemas import MessageCreate, RegenerateCreate, TurnAndMessage
 from parlor.chat.sending import Question
 from parlor.chat.settings import ChatSettings
 from parlor.core.errors import RateLimited
 from parlor.core.idempotency import IdempotencyMismatch
 from parlor.core.web import Router, documents
+from parlor.llm import EmptyMessage, MessageTooLong, checked_text
 from parlor.turns import TurnInProgress
 from parlor.wallet import BudgetExceeded, InsufficientFunds
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from parlor.agents import ModelParams
+from parlor.llm import ModelParams
 from parlor.turns import TurnRead
 
 MOST_METADATA_BYTES = 16 * 1024

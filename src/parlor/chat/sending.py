@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from parlor.agents import AgentLoop, AgentRegistry, Assignment, ModelParams
+from parlor.agents import AgentLoop, AgentRegistry, Assignment
 from parlor.chat import message_queries, session_queries
-from parlor.chat.errors import NoSuchMessage, NoSuchSession, PromptTooLong
+from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.history import to_model_messages, tokens_of, window
 from parlor.chat.questions import title_of
 from parlor.chat.settings import ChatSettings
@@ -16,7 +16,7 @@ from parlor.core.db import Database, Transaction
 from parlor.core.errors import RateLimited
 from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
-from parlor.llm import Model, ModelRegistry
+from parlor.llm import Model, ModelParams, ModelRegistry, PromptTooLong
 from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
 from parlor.wallet import HoldFor, Price, PriceBook, WalletService
 

@@ -4,7 +4,7 @@ else goes through the gate, which holds and settles."""
 from typing import TYPE_CHECKING
 
 from parlor.core.lazy import exports
-from parlor.llm.errors import FailureReason, ModelFailed, NoModel, UnknownModel, UnsupportedInput
+from parlor.llm.errors import EmptyMessage, FailureReason, MessageTooLong, ModelFailed, NoModel, PromptTooLong, UnknownModel, UnsupportedInput
 from parlor.llm.ports import (
     Finished,
     FinishReason,
@@ -25,22 +25,26 @@ from parlor.llm.ports import (
     UsageSeen,
 )
 from parlor.llm.prompts import message_tokens, request_tokens
+from parlor.llm.questions import checked_text
 from parlor.llm.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from parlor.llm.gate import Answering, GatedCall, ModelGate
+    from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
 
 __all__ = [
-    "Answering", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "Model", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo",
-    "ModelMessage", "ModelRegistry", "ModelRequest", "NoModel", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall",
-    "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "estimate_tokens", "message_tokens", "request_tokens",
+    "Answering", "EmptyMessage", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelEvent",
+    "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "PromptTooLong", "ProviderState",
+    "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage",
+    "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "request_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
 __getattr__ = exports(
     __name__,
     {
+        "parameters": "ModelParams",
         "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
     },

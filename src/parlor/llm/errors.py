@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from parlor.core.errors import Invalid, NotFound, Unavailable
+from parlor.core.errors import Invalid, NotFound, TooLarge, Unavailable
 
 FailureReason = Literal["provider_unreachable", "provider_rate_limited", "provider_error", "provider_protocol", "content_filter"]
 
@@ -43,3 +43,17 @@ class NoModel(Unavailable):
     """A provider is configured, and nothing is known of its models."""
 
     code = "llm.no_model"
+
+
+class EmptyMessage(Invalid):
+    code = "chat.empty_message"
+    detail = "The message is empty: write something that can be seen."
+
+
+class MessageTooLong(TooLarge):
+    code = "chat.message_too_long"
+
+
+class PromptTooLong(TooLarge):
+    code = "chat.prompt_too_long"
+    detail = "The message is longer than the model can read."
