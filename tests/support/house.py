@@ -19,7 +19,7 @@ from parlor.core.db import Database
 from parlor.core.invariants import check_invariants
 from parlor.core.web.protocol import bounded
 from parlor.core.web.settings import ServerSettings
-from parlor.llm import Model, ModelRegistry
+from parlor.llm import EVERYBODY, Model, ModelAccess, ModelRegistry
 from parlor.main import create_app, lend
 from parlor.module import discover
 from parlor.opening import running_house
@@ -45,17 +45,20 @@ class KnownModels:
     def __init__(self, *models: Model) -> None:
         self._models = {model.name: model for model in models}
 
-    def known(self, name: str | None) -> Model | None:
+    def known(self, name: str | None, access: ModelAccess = EVERYBODY) -> Model | None:
         return self._models.get(name) if name is not None else next(iter(self._models.values()))
 
-    async def find(self, name: str | None) -> Model:
+    async def find(self, name: str | None, access: ModelAccess = EVERYBODY) -> Model:
         from parlor.llm import UnknownModel
 
         if (model := self.known(name)) is None:
             raise UnknownModel("There is no such model.")
         return model
 
-    async def list(self) -> Sequence[Any]:
+    async def is_kept(self, name: str) -> bool:
+        return False
+
+    async def list(self, access: ModelAccess = EVERYBODY) -> Sequence[Any]:
         return []
 
     async def providers(self) -> Sequence[Any]:

@@ -47,14 +47,15 @@ if TYPE_CHECKING:
     from parlor.accounts.setup import SetupLinks
     from parlor.accounts.sign_ins import Session, SignIns
     from parlor.accounts.sign_up import Application, SignUp
+    from parlor.accounts.text import GROUP_PATTERN
 
 __all__ = [
-    "ALL_SCOPES", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "ActingDep", "AdminDep", "Administration", "AdministratorsOnly",
-    "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep", "ChatReadDep",
-    "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "OpenStreams", "Passwords", "ReadDep",
-    "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status", "UserEmailChanged",
-    "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn", "UserStatusChanged",
-    "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
+    "ALL_SCOPES", "GROUP_PATTERN", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "ActingDep", "AdminDep", "Administration",
+    "AdministratorsOnly", "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep",
+    "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "OpenStreams", "Passwords",
+    "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status",
+    "UserEmailChanged", "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn",
+    "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -80,5 +81,6 @@ __getattr__ = exports(
         "setup": "SetupLinks",
         "sign_ins": "Session SignIns",
         "sign_up": "Application SignUp",
+        "text": "GROUP_PATTERN",
     },
 )

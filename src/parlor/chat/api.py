@@ -22,7 +22,7 @@ from parlor.chat.schemas import (
 from parlor.chat.searching import MessageSearch, highlights
 from parlor.chat.sessions import Listing, Sessions
 from parlor.core.web import Page, PageDep, Router, cut_page, documents
-from parlor.llm import UnknownModel
+from parlor.llm import ModelAccess, UnknownModel
 from parlor.turns import TurnInProgress
 
 router = Router(tags=["sessions"])
@@ -33,7 +33,15 @@ _MAY_BE_NULL = ("agent", "model")
 
 @router.post("/sessions", status_code=201, responses=documents(UnknownAgent, UnknownModel))
 async def create_session(body: SessionCreate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
-    row = await sessions.create(caller.account_id, title=body.title, category=body.category, agent=body.agent, model=body.model, metadata=body.metadata or {})
+    row = await sessions.create(
+        caller.account_id,
+        title=body.title,
+        category=body.category,
+        agent=body.agent,
+        model=body.model,
+        metadata=body.metadata or {},
+        access=ModelAccess.of(caller),
+    )
     return SessionRead.of(row)
 
 
@@ -63,7 +71,7 @@ async def read_session(session_id: UUID, caller: ChatReadDep, sessions: FromDish
 async def update_session(session_id: UUID, body: SessionUpdate, caller: ChatDep, sessions: FromDishka[Sessions]) -> SessionRead:
     sent = body.model_dump(exclude_unset=True)
     changes = {_COLUMNS.get(name, name): value for name, value in sent.items() if value is not None or name in _MAY_BE_NULL}
-    await sessions.change(session_id, caller.account_id, changes)
+    await sessions.change(session_id, caller.account_id, changes, ModelAccess.of(caller))
     return SessionRead.of(*await sessions.get(session_id, caller.account_id))
 
 

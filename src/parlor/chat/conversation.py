@@ -14,6 +14,7 @@ from parlor.chat.sessions import Sessions
 from parlor.core.db import Database
 from parlor.core.errors import ParlorError, Unauthenticated
 from parlor.core.outbound import Outbound
+from parlor.llm import OPERATOR
 from parlor.turns import TurnEngine, TurnReader
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ async def in_process(container: "AsyncContainer", *, agent: str | None, model: s
     sessions = await container.get(Sessions)
     account = await db.write(directory.operator)
     if session is None:
-        row = await sessions.create(account.id, title="", category="command line", agent=agent, model=model, metadata={})
+        row = await sessions.create(account.id, title="", category="command line", agent=agent, model=model, metadata={}, access=OPERATOR)
     else:
         row, _ = await sessions.get(_id(session), account.id)
     return LocalConversation(await container.get(Sender), await container.get(TurnEngine), await container.get(TurnReader), account.id, row.id, agent, model)
@@ -64,7 +65,7 @@ class LocalConversation:
         self.session_id = session_id
 
     async def ask(self, question: str) -> AsyncIterator[Piece]:
-        asked = Question(self._account_id, self.session_id, text=question, agent=self._agent, model=self._model, is_free=True)
+        asked = Question(self._account_id, self.session_id, text=question, agent=self._agent, model=self._model, is_free=True, access=OPERATOR)
         sent = await self._sender.send(asked)
         try:
             async for frames in await self._turns.follow(sent.turn_id, self._account_id):

@@ -17,7 +17,7 @@ from parlor.chat.settings import ChatSettings
 from parlor.core.errors import RateLimited
 from parlor.core.idempotency import IdempotencyMismatch
 from parlor.core.web import Router, documents
-from parlor.llm import EmptyMessage, MessageTooLong, checked_text
+from parlor.llm import EmptyMessage, MessageTooLong, ModelAccess, UnknownModel, checked_text
 from parlor.turns import TurnInProgress
 from parlor.wallet import BudgetExceeded, InsufficientFunds
 
@@ -36,6 +36,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         NoSuchSession,
         NoSuchMessage,
         UnknownAgent,
+        UnknownModel,
         TurnInProgress,
         InsufficientFunds,
         BudgetExceeded,
@@ -74,7 +75,15 @@ async def regenerate_answer(
     wait: Wait = False,
 ) -> Response:
     """Answers the same question again: the new answer stands beside the old one."""
-    question = Question(caller.account_id, session_id, again=body.message_id, model=body.model, params=body.params, api_key_id=caller.api_key_id)
+    question = Question(
+        caller.account_id,
+        session_id,
+        again=body.message_id,
+        model=body.model,
+        params=body.params,
+        api_key_id=caller.api_key_id,
+        access=ModelAccess.of(caller),
+    )
     return await answering.answer(request, caller, question, idempotency_key, body, wait=wait)
 
 
@@ -89,4 +98,5 @@ def _question(session_id: UUID, body: MessageCreate, caller: Caller, settings: C
         model=body.model,
         params=body.params,
         api_key_id=caller.api_key_id,
+        access=ModelAccess.of(caller),
     )

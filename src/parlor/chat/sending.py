@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from parlor.agents import AgentLoop, AgentRegistry, Assignment
+from parlor.agents import AgentLoop, AgentRegistry, Assignment, UnknownAgent
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.history import to_model_messages, tokens_of, window
@@ -16,7 +16,7 @@ from parlor.core.db import Database, Transaction
 from parlor.core.errors import RateLimited
 from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
-from parlor.llm import Model, ModelParams, ModelRegistry, PromptTooLong
+from parlor.llm import EVERYBODY, Model, ModelAccess, ModelParams, ModelRegistry, PromptTooLong, UnknownModel
 from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
 from parlor.wallet import HoldFor, Price, PriceBook, WalletService
 
@@ -52,6 +52,8 @@ class Question:
     """The operator's own, at the command line."""
     api_key_id: UUID | None = None
     """The key that it came with, whose budget it counts against."""
+    access: ModelAccess = EVERYBODY
+    """Which models may answer, at this moment: those that a session names are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ class Sent:
 class _Unknown(Exception):
     """T1 met a model that must be looked up first: that may wait for a provider, and nothing waits inside a transaction."""
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, *, is_agents: bool) -> None:
         self.name = name
+        self.is_agents = is_agents
         super().__init__(name)
 
 
@@ -133,7 +136,16 @@ class Sender:
             try:
                 return await self._db.write(lambda tx: self._t1(tx, question, key, found))
             except _Unknown as unknown:
-                found[unknown.name] = await self._models.find(unknown.name)
+                found[unknown.name] = await self._look_up(unknown, question.access)
+
+    async def _look_up(self, unknown: _Unknown, access: ModelAccess) -> Model:
+        """An agent whose model is kept for others is not for this asker either, and its model's name is not theirs to know."""
+        try:
+            return await self._models.find(unknown.name, access)
+        except UnknownModel:
+            if unknown.is_agents and unknown.name is not None and await self._models.is_kept(unknown.name):
+                raise UnknownAgent() from None
+            raise
 
     async def _replay(self, question: Question, key: Key) -> Sent | None:
         found = await self._db.read(lambda tx: self._idempotency.find(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash))
@@ -151,7 +163,7 @@ class Sender:
                 return _replayed(claim.result)
         session, rows = self._save(tx, question, question_id, turn_id)
         agent = self._agents.get(question.agent or session.agent)
-        model = self._model(question.model or session.model or agent.definition.model, found)
+        model = self._model(question.model or session.model, agent.definition.model, question.access, found)
         params = question.params.over(agent.params)
         max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
         shown = self._window(rows, model.context_tokens - agent.overhead_tokens - max_output_tokens)
@@ -178,10 +190,11 @@ class Sender:
         self._wallet.hold(tx, question.account_id, turn.hold_micros, turn_id=turn_id, for_=what)
         return Sent(turn_id, question_id)
 
-    def _model(self, name: str | None, found: dict[str | None, Model]) -> Model:
-        model = found.get(name) or self._models.known(name)
+    def _model(self, chosen: str | None, agents: str | None, access: ModelAccess, found: dict[str | None, Model]) -> Model:
+        name = chosen or agents
+        model = found.get(name) or self._models.known(name, access)
         if model is None:
-            raise _Unknown(name)
+            raise _Unknown(name, is_agents=chosen is None)
         return model
 
     def _save(self, tx: Transaction, question: Question, question_id: UUID, turn_id: UUID) -> tuple[Any, Sequence[Any]]:

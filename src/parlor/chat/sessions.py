@@ -11,7 +11,7 @@ from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
-from parlor.llm import ModelRegistry
+from parlor.llm import EVERYBODY, ModelAccess, ModelRegistry
 from parlor.turns import TurnInProgress, TurnReader, busy_turns, forget_session
 
 _FAR_FUTURE = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=(1 << 128) - 1))
@@ -35,9 +35,19 @@ class Sessions:
         self._agents = agents
         self._models = models
 
-    async def create(self, account_id: UUID, *, title: str, category: str, agent: str | None, model: str | None, metadata: Mapping[str, Any]) -> Any:
+    async def create(
+        self,
+        account_id: UUID,
+        *,
+        title: str,
+        category: str,
+        agent: str | None,
+        model: str | None,
+        metadata: Mapping[str, Any],
+        access: ModelAccess = EVERYBODY,
+    ) -> Any:
         """Raises UnknownAgent, UnknownModel."""
-        await self._check(agent, model)
+        await self._check(agent, model, access)
         return await self._db.write(
             lambda tx: session_queries.insert_session(
                 tx,
@@ -79,9 +89,9 @@ class Sessions:
 
         return await self._db.read(read)
 
-    async def change(self, session_id: UUID, account_id: UUID, changes: Mapping[str, Any]) -> Any:
+    async def change(self, session_id: UUID, account_id: UUID, changes: Mapping[str, Any], access: ModelAccess = EVERYBODY) -> Any:
         """Only what `changes` names. Raises NoSuchSession, UnknownAgent, UnknownModel."""
-        await self._check(changes.get("agent"), changes.get("model"))
+        await self._check(changes.get("agent"), changes.get("model"), access)
 
         def change(tx: Transaction) -> Any:
             if session_queries.use_session(tx, session_id, account_id, added=0) is None:
@@ -92,11 +102,11 @@ class Sessions:
 
         return await self._db.write(change)
 
-    async def _check(self, agent: str | None, model: str | None) -> None:
+    async def _check(self, agent: str | None, model: str | None, access: ModelAccess) -> None:
         """None is the default, which is looked up when it is used."""
         self._agents.get(agent)
         if model is not None:
-            await self._models.find(model)
+            await self._models.find(model, access)
 
     async def delete(self, session_id: UUID, account_id: UUID) -> None:
         """Stops and bills a turn that runs in it, then removes every word of it. Raises NoSuchSession, and TurnInProgress when the turn does not end."""

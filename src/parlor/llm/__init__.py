@@ -29,15 +29,16 @@ from parlor.llm.questions import checked_text
 from parlor.llm.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess
     from parlor.llm.gate import Answering, GatedCall, ModelGate
     from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
 
 __all__ = [
-    "Answering", "EmptyMessage", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelEvent",
-    "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "PromptTooLong", "ProviderState",
-    "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage",
-    "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "request_tokens",
+    "EVERYBODY", "OPERATOR", "Answering", "EmptyMessage", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model",
+    "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel",
+    "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel",
+    "UnsupportedInput", "Usage", "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "request_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -45,6 +46,7 @@ __getattr__ = exports(
     __name__,
     {
         "parameters": "ModelParams",
+        "access": "EVERYBODY OPERATOR ModelAccess",
         "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
     },

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from parlor.accounts import ChatReadDep
 from parlor.core.errors import Unauthenticated
 from parlor.core.web.problems import documents
+from parlor.llm.access import ModelAccess
 from parlor.llm.registry import ModelInfo, ModelRegistry
 from parlor.llm.schemas import ModelPage, ModelRead, PriceRead
 from parlor.wallet import PriceBook
@@ -15,9 +16,9 @@ router = APIRouter(route_class=DishkaRoute, tags=["models"])
 
 @router.get("/models", responses=documents(Unauthenticated))
 async def list_models(caller: ChatReadDep, models: FromDishka[ModelRegistry], prices: FromDishka[PriceBook]) -> ModelPage:
-    """Every model that a session, a message or an agent can name, the default one marked."""
+    """Every model that a session, a message or an agent of the caller can name, the default one marked."""
     await prices.fresh()
-    return ModelPage(items=[_read(model) for model in await models.list()])
+    return ModelPage(items=[_read(model) for model in await models.list(ModelAccess.of(caller))])
 
 
 def _read(model: ModelInfo) -> ModelRead:
@@ -30,4 +31,5 @@ def _read(model: ModelInfo) -> ModelRead:
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
         price=price,
+        groups=list(model.groups),
     )

@@ -22,11 +22,12 @@ def list_models(ctx: typer.Context) -> None:
     line = command_line(ctx)
 
     async def work(container: "AsyncContainer") -> None:
+        from parlor.llm.access import OPERATOR
         from parlor.llm.registry import ModelRegistry
 
         registry = await container.get(ModelRegistry)
         await _read_prices(container)
-        models = await registry.list()
+        models = await registry.list(OPERATOR)
         line.print_rows([_row(model) for model in models], _COLUMNS if any(model.aliases for model in models) else _COLUMNS[:-1])
         for state in await registry.providers():
             if state.error is not None:
@@ -48,10 +49,11 @@ def call(
     question = sys.stdin.read() if text == "-" else text
 
     async def work(container: "AsyncContainer") -> None:
+        from parlor.llm.access import OPERATOR
         from parlor.llm.calling import ask
         from parlor.llm.registry import ModelRegistry
 
-        found = await (await container.get(ModelRegistry)).find(None if model == "-" else model)
+        found = await (await container.get(ModelRegistry)).find(None if model == "-" else model, OPERATOR)
         show = None if line.json else _show
         answer = await ask(found, question, system=system, max_output_tokens=max_tokens, show=show)
         if line.json:
@@ -88,4 +90,5 @@ def _row(model: "ModelInfo") -> dict[str, Any]:
         "input_micros_per_mtok": model.price.input_micros_per_mtok,
         "output_micros_per_mtok": model.price.output_micros_per_mtok,
         "aliases": list(model.aliases),
+        "groups": list(model.groups),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from parlor.llm.access import OPERATOR
 from parlor.llm.errors import UnknownModel
 from parlor.llm.pricing import PriceSource, Pricing
 from parlor.llm.registry import ModelRegistry
@@ -23,6 +24,8 @@ class ListedPrice:
 
 
 class PriceList:
+    """For administrators and the command line, so of all models."""
+
     def __init__(self, registry: ModelRegistry, pricing: Pricing, book: PriceBook) -> None:
         self._registry = registry
         self._pricing = pricing
@@ -31,7 +34,7 @@ class PriceList:
     async def current(self) -> Sequence[ListedPrice]:
         """Of every model that is known, and of those that had a price set and are not there now."""
         await self._book.fresh()
-        known = [model.name for model in await self._registry.list()]
+        known = [model.name for model in await self._registry.list(OPERATOR)]
         gone = sorted(self._book.models() - set(known))
         return [self._now(model) for model in (*known, *gone)]
 
@@ -50,7 +53,7 @@ class PriceList:
         """The whole name. A model whose price was set once can be named also while its provider is away."""
         await self._book.fresh()
         try:
-            return (await self._registry.find(model)).name
+            return (await self._registry.find(model, OPERATOR)).name
         except UnknownModel:
             if model in self._book.models():
                 return model

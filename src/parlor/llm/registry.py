@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from parlor.core.outbound import Outbound
+from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess, ModelGroups
 from parlor.llm.catalogue import Catalogue
 from parlor.llm.discovery import Limits, Listing
 from parlor.llm.endpoints import Kind, endpoint_of
@@ -56,6 +57,7 @@ class ModelInfo:
     price: Price
     is_default: bool = False
     aliases: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,39 +82,56 @@ class ModelRegistry:
         self._offline = OfflineModel(partial(pricing.of, OFFLINE), settings.offline.tokens_per_second)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
         self._models: dict[str, Model] = {OFFLINE: self._offline}
-        self._found: dict[str | None, tuple[Model, float]] = {}
+        self._groups = ModelGroups(settings)
+        self._found: dict[tuple[str | None, ModelAccess], tuple[Model, float]] = {}
 
-    async def find(self, name: str | None) -> "Model":
+    async def find(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Model":
         """The model called `name`: `provider/model`, an alias, or a bare name that one provider has; None is the default.
 
-        Raises UnknownModel, and NoModel when there is no default because no configured provider tells what it has.
+        Raises UnknownModel, also for a model that is kept for others, and NoModel when there is no default because no configured provider tells what it has.
         """
-        model = await self._find(name)
+        model = await self._find(name, access)
         if len(self._found) >= _MAX_REMEMBERED:  # a provider that lists nothing takes any name
             self._found.clear()
-        self._found[name] = (model, time.monotonic())
+        self._found[name, self._groups.reduced(access)] = (model, time.monotonic())
         return model
 
-    def known(self, name: str | None) -> "Model | None":
+    def known(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Model | None":
         """What `find` said a moment ago, for where nothing can be waited for; None: ask `find`."""
-        model, found_at = self._found.get(name, (None, 0.0))
+        model, found_at = self._found.get((name, self._groups.reduced(access)), (None, 0.0))
         return model if time.monotonic() - found_at < _KNOWN_SECONDS else None
 
-    async def _find(self, name: str | None) -> "Model":
-        if name is None:
-            return await self._default()
-        name = self._settings.aliases.get(name, name)
-        return self._models.get(name) or await self._discover(name)
+    async def is_kept(self, name: str) -> bool:
+        """Whether there is such a model at all: who was told of none may then not use it."""
+        target = self._settings.aliases.get(name, name)
+        try:
+            return target in self._models or bool(await self._discover(target, OPERATOR))
+        except UnknownModel:
+            return False
 
-    async def list(self) -> list[ModelInfo]:
-        """Every model that is known now, in the order of the settings; the built-in one last."""
+    async def _find(self, name: str | None, access: ModelAccess) -> "Model":
+        if name is None:
+            return await self._default(access)
+        target = self._settings.aliases.get(name, name)
+        if (model := self._models.get(target)) is not None and self._groups.allow(access, target):
+            return model
+        try:
+            return await self._discover(target, access)
+        except UnknownModel:
+            if target == name or not await self.is_kept(name):
+                raise
+            raise self._unknown(name, await self._listings(), access) from None  # what an alias stands for is not told either
+
+    async def list(self, access: ModelAccess = EVERYBODY) -> list[ModelInfo]:
+        """Every model that is known now and open to `access`, in the order of the settings; the built-in one last."""
         listings = await self._listings()
         try:
-            default = (await self._default()).name
+            default = (await self._default(access)).name
         except NoModel:
             default = None
-        models = [self._model(name, listings.get(name.partition("/")[0])) for name in self._names(listings)]
-        return [self._describe(model, default) for model in (*models, self._offline)]
+        models = [self._model(name, listings.get(name.partition("/")[0])) for name in self._names(listings, access)]
+        built_in = [self._offline] if self._groups.allow(access, OFFLINE) else []
+        return [self._describe(model, default, access) for model in (*models, *built_in)]
 
     async def providers(self) -> "list[ProviderState]":
         listings = await self._listings()
@@ -145,57 +164,76 @@ class ModelRegistry:
         found = await asyncio.gather(*(catalogue.look() for catalogue in self._catalogues.values()))
         return dict(zip(self._catalogues, found, strict=True))
 
-    async def _default(self) -> "Model":
-        if self._settings.default_model is not None:
-            return await self.find(self._settings.default_model)
-        first = self._settings.default_provider
-        if first == "parlor" or not self._catalogues:
+    async def _default(self, access: ModelAccess) -> "Model":
+        """Where that of the settings is kept for others: the next one. The built-in model is a default only where it is meant to be, or all others are kept."""
+        wanted = self._settings.default_model
+        if wanted is not None:
+            try:
+                return await self._find(wanted, access)
+            except UnknownModel:
+                if not await self.is_kept(wanted):
+                    raise
+        first, is_open = self._settings.default_provider, self._groups.allow(access, OFFLINE)
+        if is_open and (first == "parlor" or not self._catalogues):
             return self._offline
-        for provider in sorted(self._catalogues, key=lambda name: name != first):
-            if (name := await self._default_of(provider)) is not None:
-                return await self.find(name)
+        providers = sorted(self._catalogues, key=lambda name: name != first)
+        for provider in providers:
+            if (name := await self._default_of(provider, access)) is not None:
+                return await self._find(name, access)
+        if is_open and any([await self._default_of(provider, OPERATOR) for provider in providers]):
+            return self._offline
         raise NoModel("No provider tells which models it has. Name one in PARLOR_LLM__DEFAULT_MODEL.")
 
-    async def _default_of(self, provider: str) -> str | None:
+    async def _default_of(self, provider: str, access: ModelAccess) -> str | None:
         """The first that the settings list; else what is known to be sensible for this kind; else the first that is made for chats."""
-        if listed := next((name for name in self._settings.models if name.startswith(f"{provider}/")), None):
+        if listed := next((name for name in self._settings.models if name.startswith(f"{provider}/") and self._groups.allow(access, name)), None):
             return listed
         catalogue = self._catalogues[provider]
-        names = list((await catalogue.look()).models or ())
+        names = [name for name in (await catalogue.look()).models or () if self._groups.allow(access, f"{provider}/{name}")]
         preferred = [name for name in _PREFERRED[catalogue.endpoint.kind] if name in names]
         best = next(iter([*preferred, *(name for name in names if not _NOT_FOR_CHAT.search(name)), *names]), None)
         return None if best is None else f"{provider}/{best}"
 
-    async def _discover(self, name: str) -> "Model":
+    async def _discover(self, name: str, access: ModelAccess) -> "Model":
+        """What is kept for others takes the same road as what is not there."""
         provider, _, rest = name.partition("/")
         catalogue = self._catalogues.get(provider)
         if len(name) > _MAX_NAME_CHARS or not name.isprintable():
             raise UnknownModel("There is no such model.")
         if catalogue is None or not rest:
-            return await self._by_bare_name(name)
-        if name in self._settings.models:
+            return await self._by_bare_name(name, access)
+        if name in self._settings.models and self._groups.allow(access, name):
             return self._model(name, None)
         listing = await catalogue.look()
-        if listing.models is not None and rest not in listing.models:
+        if not self._has(listing, name, access):
             listing = await catalogue.look_again(_MISS_SECONDS)
-        if listing.models is not None and rest not in listing.models:
-            raise self._unknown(name, await self._listings())
+        if not self._has(listing, name, access):
+            raise self._unknown(name, await self._listings(), access)
         return self._model(name, listing)
 
-    async def _by_bare_name(self, name: str) -> "Model":
+    def _has(self, listing: Listing, name: str, access: ModelAccess) -> bool:
+        """A provider that does not say what it has takes any name."""
+        provider, _, rest = name.partition("/")
+        if listing.models is None:
+            return self._groups.allow_unlisted(access, provider)
+        return rest in listing.models and self._groups.allow(access, name)
+
+    async def _by_bare_name(self, name: str, access: ModelAccess) -> "Model":
         """The name may have slashes of its own: `meta-llama/llama-3` is one of OpenRouter's."""
-        if name == self._offline.name.partition("/")[2]:
+        if name == OFFLINE.partition("/")[2] and self._groups.allow(access, OFFLINE):
             return self._offline
         listings = await self._listings()
-        found = [each for each in self._names(listings) if each.partition("/")[2] == name]
+        found = [each for each in self._names(listings, access) if each.partition("/")[2] == name]
         if len(found) == 1:
             return self._model(found[0], listings[found[0].partition("/")[0]])
         if found:
             raise UnknownModel(f"Several providers have {name}: say {' or '.join(found)}.", near=found)
-        raise self._unknown(name, listings)
+        raise self._unknown(name, listings, access)
 
-    def _unknown(self, name: str, listings: Mapping[str, Listing]) -> UnknownModel:
-        names = [*self._names(listings), OFFLINE, *self._settings.aliases]
+    def _unknown(self, name: str, listings: Mapping[str, Listing], access: ModelAccess) -> UnknownModel:
+        names = [*self._names(listings, access), *([OFFLINE] if self._groups.allow(access, OFFLINE) else [])]
+        shown = {*names, *(each.partition("/")[2] for each in names)}
+        names += [alias for alias, target in self._settings.aliases.items() if target in shown or self._groups.are_open]
         if len(names) > _MAX_COMPARED:
             # Comparing thousands of names takes longer than a call may hold the loop.
             start = name.rpartition("/")[2][:3].lower()
@@ -205,11 +243,11 @@ class ModelRegistry:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         return UnknownModel(f"There is no model called {name[:100]}.{hint}", near=near)
 
-    def _names(self, listings: Mapping[str, Listing]) -> Iterable[str]:
-        """All full names, those of the settings first."""
+    def _names(self, listings: Mapping[str, Listing], access: ModelAccess) -> Iterable[str]:
+        """All full names that are open to `access`, those of the settings first."""
         listed = [name for name in self._settings.models if name.partition("/")[0] in self._catalogues]
         discovered = [f"{provider}/{name}" for provider, listing in listings.items() for name in listing.models or ()]
-        return dict.fromkeys([*listed, *discovered])
+        return [name for name in dict.fromkeys([*listed, *discovered]) if self._groups.allow(access, name)]
 
     def _model(self, name: str, listing: Listing | None) -> "Model":
         """Kept when it is known to exist: a provider that lists nothing takes any name, and callers could think of many."""
@@ -228,10 +266,10 @@ class ModelRegistry:
         target = Target(self._catalogues[provider].endpoint, name.partition("/")[2], known.max_output_tokens or most, known.context_tokens)
         return RemoteModel(target, self._outbound, price_now=partial(self._pricing.of, name), context_tokens=context, timeouts=self._timeouts)
 
-    def _describe(self, model: "Model", default: str | None) -> ModelInfo:
+    def _describe(self, model: "Model", default: str | None, access: ModelAccess) -> ModelInfo:
         aliases = tuple(alias for alias, name in self._settings.aliases.items() if name == model.name)
-        provider = model.name.partition("/")[0]
-        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases)
+        provider, groups = model.name.partition("/")[0], self._groups.known_to(access, model.name)
+        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases, groups)
 
 
 def _startup_line(state: ProviderState) -> str:

@@ -54,6 +54,7 @@ class ModelRead(BaseModel):
     context_tokens: int
     max_output_tokens: int
     price: PriceRead
+    groups: list[str] = Field(description="For whom it is kept: one's own of its groups, all of them for administrators. Empty: for everybody.")
 
 
 class ModelPage(BaseModel):

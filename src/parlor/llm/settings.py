@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from parlor.accounts import GROUP_PATTERN
 from parlor.core.outbound import Timeouts
 from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind, base_url_of, is_sent_in_the_clear
 from parlor.wallet import Price
 
+Group = Annotated[str, Field(pattern=f"^{GROUP_PATTERN}$")]
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.IGNORECASE)
 
 
@@ -19,6 +21,9 @@ class ModelSettings(BaseModel):
     price: Price | None = Field(default=None, description="What it costs; wallet.default_price when it is not said.")
     context_tokens: int | None = Field(default=None, ge=256, description="How much the model reads at most: question, history and answer. Ollama is told it.")
     max_output_tokens: int | None = Field(default=None, ge=1, description="How long one answer may be at most. A turn holds the price of this much.")
+    groups: tuple[Group, ...] | None = Field(
+        default=None, description="Only accounts in one of these groups, and administrators, see and use it; unset is as its provider says, empty is everybody."
+    )
 
 
 class ProviderSettings(BaseModel):
@@ -29,6 +34,9 @@ class ProviderSettings(BaseModel):
     kind: Kind = Field(default="openai", description="The protocol. openai is that of vLLM, OpenRouter, LM Studio and many more.")
     base_url: str = Field(default="", description="With or without its version path; empty is the kind's public address.")
     api_key: SecretStr | None = Field(default=None, description="Sent to base_url and nowhere else.")
+    groups: tuple[Group, ...] = Field(
+        default=(), description="Only accounts in one of these groups, and administrators, see and use its models; empty is everybody."
+    )
     ask_usage: bool = Field(default=True, description="Kind openai: ask for token counts with stream_options; false for servers that refuse the field.")
     max_tokens_field: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
         default="auto",
