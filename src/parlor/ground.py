@@ -4,7 +4,7 @@
 imported, and everything else is imported when a container is built: `parlor --help` must not wait for SQLAlchemy.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from parlor.module import Module
@@ -12,11 +12,16 @@ from parlor.module import Module
 if TYPE_CHECKING:
     import dishka
 
+    from parlor.core.cache import Cache
+    from parlor.core.cache.user_data import CacheUserData
     from parlor.core.db import Database
     from parlor.core.events import Events, EventsUserData
     from parlor.core.idempotency import Idempotency, IdempotencyUserData
     from parlor.core.jobs import Job, JobsUserData
     from parlor.core.userdata import UserData
+
+_UNTOLD_SECONDS = 25.0
+"""How long a process that nobody tells of erasures may keep what it has cached."""
 
 
 def _house() -> "dishka.Provider":
@@ -157,6 +162,39 @@ def _limits() -> "dishka.Provider":
     return provider
 
 
+def _cache() -> "dishka.Provider":
+    from dishka import Provider, Scope
+
+    from parlor.core.cache import Cache, CacheSettings, MemoryCache, RedisCache
+    from parlor.core.cache.user_data import CacheUserData
+    from parlor.core.db import DatabaseSettings
+    from parlor.core.redis import RedisClient
+
+    def cache(settings: CacheSettings, redis: RedisClient, database: DatabaseSettings) -> Iterator[Cache]:
+        if redis.is_configured:
+            yield RedisCache(redis, settings)
+            return
+        # Others on the same Postgres would not hear what is to be forgotten; on SQLite the only server does, from the job that erases a second time.
+        memory = MemoryCache(settings, longest_seconds=_UNTOLD_SECONDS) if database.is_postgres else MemoryCache(settings)
+        yield memory
+        memory.close()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(cache)
+    provider.provide(CacheUserData)
+    return provider
+
+
+def _cache_jobs(cache: "Cache") -> "Sequence[Job]":
+    from parlor.core.cache.user_data import forgetting_jobs
+
+    return forgetting_jobs(cache)
+
+
+def _cache_user_data(user_data: "CacheUserData") -> "UserData":
+    return user_data
+
+
 def _outbound() -> "dishka.Provider":
     from dishka import Provider, Scope
 
@@ -182,6 +220,14 @@ modules = (
     Module(name="events", provider=_events, jobs=_event_jobs, user_data=_event_user_data, is_ground=True),
     Module(name="idempotency", provider=_idempotency, jobs=_idempotency_jobs, user_data=_idempotency_user_data, is_ground=True),
     Module(name="redis", settings="parlor.core.redis_settings:RedisSettings", provider=_redis, is_ground=True),
+    Module(
+        name="cache",
+        settings="parlor.core.cache.settings:CacheSettings",
+        provider=_cache,
+        jobs=_cache_jobs,
+        user_data=_cache_user_data,
+        is_ground=True,
+    ),
     Module(name="limits", settings="parlor.core.limits.settings:LimitSettings", provider=_limits, is_ground=True),
     Module(name="outbound", settings="parlor.core.outbound.settings:OutboundSettings", provider=_outbound, is_ground=True),
     Module(name="server", settings="parlor.core.web.settings:ServerSettings", is_ground=True),
