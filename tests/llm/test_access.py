@@ -120,6 +120,17 @@ async def test_with_everything_kept_there_is_no_default(registry: Open, fake: Fa
         await models.find("offline")
 
 
+async def test_what_the_settings_say_of_a_model_stands_over_what_its_provider_tells(registry: Open, fake: FakeModel) -> None:
+    fake.models_answer = Script(body='[{"id": "told", "supported_parameters": ["tools"]}, {"id": "said", "supported_parameters": ["tools"]}]')
+    models = registry(providers={"main": {"base_url": fake.base_url}}, models={"main/said": {"capabilities": ["images"]}})
+
+    able = {model.name: model.capabilities for model in await models.list()}
+
+    assert able["main/told"] == {"tools": True, "reasoning": False, "structured_output": False}
+    assert able["main/said"] == {"images": True, "tools": False, "reasoning": False, "structured_output": False, "embeddings": False}
+    assert able["parlor/offline"]["tools"] is True
+
+
 def test_a_group_that_no_account_can_be_in_is_refused() -> None:
     with pytest.raises(ValidationError, match="groups"):
         LlmSettings.model_validate({"models": {"main/x": {"groups": ["Staff Only"]}}})

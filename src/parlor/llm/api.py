@@ -31,5 +31,6 @@ def _read(model: ModelInfo) -> ModelRead:
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
         price=price,
+        capabilities=dict(model.capabilities),
         groups=list(model.groups),
     )

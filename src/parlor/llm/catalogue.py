@@ -12,12 +12,16 @@ RETRY_SECONDS = 15
 
 
 class Catalogue:
-    """The models of one provider. The first look waits for the answer, at most `limit_seconds`; afterwards an old one is renewed in the background."""
+    """The models of one provider. The first look waits for the answer, at most `limit_seconds`; afterwards an old one is renewed in the background.
 
-    def __init__(self, endpoint: Endpoint, outbound: Outbound, limit_seconds: float) -> None:
+    By whoever looks, and on no schedule: an idle house asks nobody, and a name that is missing from an old list is asked for anyway.
+    """
+
+    def __init__(self, endpoint: Endpoint, outbound: Outbound, limit_seconds: float, *, fresh_seconds: float = FRESH_SECONDS) -> None:
         self.endpoint = endpoint
         self._outbound = outbound
         self._timeouts = Timeouts(limit_seconds, limit_seconds, limit_seconds, limit_seconds)
+        self._fresh_seconds = fresh_seconds
         self._listing: Listing | None = None
         self._asking: asyncio.Task[Listing] | None = None
 
@@ -25,7 +29,7 @@ class Catalogue:
         if self._listing is None:
             return await self._ask()
         age = asyncio.get_running_loop().time() - self._listing.looked_at
-        if age > (RETRY_SECONDS if self._listing.models is None else FRESH_SECONDS):
+        if age > (RETRY_SECONDS if self._listing.models is None else self._fresh_seconds):
             self._begin()
         return self._listing
 

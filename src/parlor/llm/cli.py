@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from parlor.llm.registry import ModelInfo
 
 app = typer.Typer(no_args_is_help=True, help="List the models, and call one.")
-_COLUMNS = ("name", "default", "context_tokens", "max_output_tokens", "input_micros_per_mtok", "output_micros_per_mtok", "aliases")
+_COLUMNS = ("name", "default", "context_tokens", "max_output_tokens", "input_micros_per_mtok", "output_micros_per_mtok")
+_WHERE_ANY = ("capabilities", "aliases", "groups")
+"""Columns that are left out where no model has any."""
 
 
 @app.command("models")
 def list_models(ctx: typer.Context) -> None:
-    """Every model that can be named, with its price in micro-credits per million tokens."""
+    """Every model that can be named, with its size in tokens and its price in micro-credits per million of them."""
     line = command_line(ctx)
 
     async def work(container: "AsyncContainer") -> None:
@@ -28,7 +30,9 @@ def list_models(ctx: typer.Context) -> None:
         registry = await container.get(ModelRegistry)
         await _read_prices(container)
         models = await registry.list(OPERATOR)
-        line.print_rows([_row(model) for model in models], _COLUMNS if any(model.aliases for model in models) else _COLUMNS[:-1])
+        rows = [_row(model) for model in models]
+        columns = [*_COLUMNS, *(name for name in _WHERE_ANY if any(row[name] for row in rows))]
+        line.print_rows(rows if line.json else [_for_people(row) for row in rows], columns)
         for state in await registry.providers():
             if state.error is not None:
                 typer.echo(f"{state.name} ({state.base_url}): {state.error}", err=True)
@@ -80,6 +84,11 @@ def _show(text: str) -> None:
     sys.stdout.flush()
 
 
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    able = [name for name, is_able in row["capabilities"].items() if is_able]
+    return {**row, **{name: ", ".join(values) for name, values in (("capabilities", able), ("aliases", row["aliases"]), ("groups", row["groups"]))}}
+
+
 def _row(model: "ModelInfo") -> dict[str, Any]:
     return {
         "name": model.name,
@@ -90,5 +99,6 @@ def _row(model: "ModelInfo") -> dict[str, Any]:
         "input_micros_per_mtok": model.price.input_micros_per_mtok,
         "output_micros_per_mtok": model.price.output_micros_per_mtok,
         "aliases": list(model.aliases),
+        "capabilities": dict(model.capabilities),
         "groups": list(model.groups),
     }

@@ -1,4 +1,4 @@
-"""Asking a provider which models it has, and how large they are."""
+"""Asking a provider which models it has, how large they are and what they can do."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from parlor.core.outbound import Outbound, OutboundFailed, Timeouts
+from parlor.llm.capabilities import Capabilities, told_by
 from parlor.llm.endpoints import Endpoint, Kind
 from parlor.llm.fields import field_of, rows_of
 
@@ -23,10 +24,11 @@ _SHOWN_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """What a provider says of a model's size, in tokens. None: it does not say."""
+    """What a provider says of a model: its size in tokens, and what it can do. None: it does not say."""
 
     context_tokens: int | None = None
     max_output_tokens: int | None = None
+    capabilities: Capabilities = field(default_factory=dict[Any, bool])
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ async def fetch_models(endpoint: Endpoint, outbound: Outbound, timeouts: Timeout
         return Listing(error="The provider's list of models cannot be read.", is_reachable=False)
     models = _models_of(endpoint.kind, given)
     if endpoint.kind == "ollama":
-        models |= await _sizes_at_ollama(list(models)[:_MAX_SHOWN], endpoint, outbound, timeouts)
+        models |= await _shown_at_ollama(list(models)[:_MAX_SHOWN], endpoint, outbound, timeouts)
     return Listing(models)
 
 
@@ -61,7 +63,7 @@ def _models_of(kind: Kind, given: Any) -> dict[str, Limits]:
     """`{"data": [{"id": ...}]}`, a bare list of those, or `{"models": [{"name": ...}]}`. Odd rows are left out."""
     listed: Any = next((found for name in ("data", "models") if (found := field_of(given, name)) is not None), given)
     named = ((_name_of(kind, row), row) for row in rows_of(listed)[:_MAX_MODELS] if _answers(row))
-    return {name: Limits(_size(row, _CONTEXT_NAMES), _size(row, _OUTPUT_NAMES)) for name, row in named if name}
+    return {name: Limits(_size(row, _CONTEXT_NAMES), _size(row, _OUTPUT_NAMES), told_by(kind, row)) for name, row in named if name}
 
 
 def _name_of(kind: Kind, row: Mapping[str, Any]) -> str | None:
@@ -77,22 +79,27 @@ def _answers(row: Mapping[str, Any]) -> bool:
     return not isinstance(methods, list) or "generateContent" in methods
 
 
-async def _sizes_at_ollama(names: Iterable[str], endpoint: Endpoint, outbound: Outbound, timeouts: Timeouts) -> dict[str, Limits]:
-    """Its list does not say how large a model is, so each is asked for; one that does not answer is left as it is."""
+async def _shown_at_ollama(names: Iterable[str], endpoint: Endpoint, outbound: Outbound, timeouts: Timeouts) -> dict[str, Limits]:
+    """Its list does not say much of a model, so each is asked for; one that does not answer is left as it is."""
     turn = asyncio.Semaphore(_SHOWN_AT_ONCE)
 
     async def shown(name: str) -> Limits:
         body = msgspec.json.encode({"model": name})
         try:
             async with turn, outbound.trusted("POST", f"{endpoint.base_url}/api/show", headers=endpoint.headers, body=body, timeouts=timeouts) as reply:
-                facts = field_of(_decoded(await reply.read_all(_MAX_LIST_BYTES)), "model_info") if reply.status == 200 else None
+                answer = _decoded(await reply.read_all(_MAX_LIST_BYTES)) if reply.status == 200 else None
         except OutboundFailed:
             return Limits()
-        named = cast("dict[str, Any]", facts) if isinstance(facts, dict) else {}
-        return Limits(_size(named, [key for key in named if key.endswith(".context_length")]))
+        facts = _object(field_of(answer, "model_info"))
+        size = _size(facts, [key for key in facts if key.endswith(".context_length")])
+        return Limits(size, capabilities=told_by("ollama", _object(answer)))
 
     names = list(names)
     return dict(zip(names, await asyncio.gather(*(shown(name) for name in names)), strict=True))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _decoded(body: bytes) -> Any:

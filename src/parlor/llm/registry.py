@@ -4,13 +4,14 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parlor.core.outbound import Outbound
 from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess, ModelGroups
+from parlor.llm.capabilities import OF_THE_BUILT_IN_MODEL, Capabilities, listed
 from parlor.llm.catalogue import Catalogue
 from parlor.llm.discovery import Limits, Listing
 from parlor.llm.endpoints import Kind, endpoint_of
@@ -58,6 +59,7 @@ class ModelInfo:
     is_default: bool = False
     aliases: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    capabilities: Capabilities = field(default_factory=dict[Any, bool])
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class ModelRegistry:
             default = None
         models = [self._model(name, listings.get(name.partition("/")[0])) for name in self._names(listings, access)]
         built_in = [self._offline] if self._groups.allow(access, OFFLINE) else []
-        return [self._describe(model, default, access) for model in (*models, *built_in)]
+        return [self._describe(model, default, access, self._capabilities(model.name, listings)) for model in (*models, *built_in)]
 
     async def providers(self) -> "list[ProviderState]":
         listings = await self._listings()
@@ -266,10 +268,19 @@ class ModelRegistry:
         target = Target(self._catalogues[provider].endpoint, name.partition("/")[2], known.max_output_tokens or most, known.context_tokens)
         return RemoteModel(target, self._outbound, price_now=partial(self._pricing.of, name), context_tokens=context, timeouts=self._timeouts)
 
-    def _describe(self, model: "Model", default: str | None, access: ModelAccess) -> ModelInfo:
+    def _capabilities(self, name: str, listings: Mapping[str, Listing]) -> Capabilities:
+        """As they are told now: providers learn."""
+        known, (provider, _, rest) = self._settings.models.get(name), name.partition("/")
+        if known is not None and known.capabilities is not None:
+            return listed(known.capabilities)
+        listing = listings.get(provider)
+        told = (listing.models or {}).get(rest) if listing else None
+        return OF_THE_BUILT_IN_MODEL if name == OFFLINE else told.capabilities if told else {}
+
+    def _describe(self, model: "Model", default: str | None, access: ModelAccess, capabilities: Capabilities) -> ModelInfo:
         aliases = tuple(alias for alias, name in self._settings.aliases.items() if name == model.name)
         provider, groups = model.name.partition("/")[0], self._groups.known_to(access, model.name)
-        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases, groups)
+        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases, groups, capabilities)
 
 
 def _startup_line(state: ProviderState) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from parlor.llm.capabilities import Capability
 from parlor.llm.pricing import PriceSource
 from parlor.wallet import MOST_MICROS
 
@@ -54,6 +55,7 @@ class ModelRead(BaseModel):
     context_tokens: int
     max_output_tokens: int
     price: PriceRead
+    capabilities: dict[Capability, bool] = Field(description="images, tools, reasoning, structured_output, embeddings. What is not named is not known.")
     groups: list[str] = Field(description="For whom it is kept: one's own of its groups, all of them for administrators. Empty: for everybody.")
 
 

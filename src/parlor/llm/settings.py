@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from parlor.accounts import GROUP_PATTERN
 from parlor.core.outbound import Timeouts
+from parlor.llm.capabilities import Capability
 from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind, base_url_of, is_sent_in_the_clear
 from parlor.wallet import Price
 
@@ -21,6 +22,9 @@ class ModelSettings(BaseModel):
     price: Price | None = Field(default=None, description="What it costs; wallet.default_price when it is not said.")
     context_tokens: int | None = Field(default=None, ge=256, description="How much the model reads at most: question, history and answer. Ollama is told it.")
     max_output_tokens: int | None = Field(default=None, ge=1, description="How long one answer may be at most. A turn holds the price of this much.")
+    capabilities: tuple[Capability, ...] | None = Field(
+        default=None, description="All that it can do: images, tools, reasoning, structured_output, embeddings; unset is what the provider tells of it."
+    )
     groups: tuple[Group, ...] | None = Field(
         default=None, description="Only accounts in one of these groups, and administrators, see and use it; unset is as its provider says, empty is everybody."
     )
