@@ -1,8 +1,8 @@
 """SQLite as a server's database: one writer thread with group commit, a few readers, nothing shared between them but the file.
 
-The writer takes the functions that wait (capped by count and by time), runs each in its own savepoint and commits them together, so that
-one fsync serves many. Results are handed out only after COMMIT. When SQLite has rolled the whole batch back (a full disk does) or COMMIT
-fails, the batch is done again, one function a transaction.
+The writer takes the functions that wait (capped by count and by time), runs each behind its own savepoint and commits them together, so that
+one fsync serves many. The first of a batch needs no savepoint: going back to its beginning is ROLLBACK. Results are handed out only after COMMIT.
+When SQLite has rolled the whole batch back (a full disk does) or COMMIT fails, the batch is done again, one function a transaction.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
 from parlor.core.clock import Clock
@@ -134,11 +135,12 @@ class SqliteTransaction:
 class _Work:
     """A function that waits for its transaction, and the future that waits for it."""
 
-    __slots__ = ("callbacks", "context", "error", "fn", "future", "loop", "result")
+    __slots__ = ("callbacks", "context", "error", "fn", "future", "is_bulk", "loop", "result")
 
-    def __init__(self, fn: Callable[[Any], Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, fn: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, *, is_bulk: bool = False) -> None:
         self.fn = fn
         self.loop = loop
+        self.is_bulk = is_bulk
         self.future: asyncio.Future[Any] = loop.create_future()
         self.context = contextvars.copy_context()
         self.result: Any = None
@@ -161,7 +163,7 @@ class _Scrubbing(_Work):
     """No transaction: the write-ahead log is copied into the file and cut to nothing."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(lambda _: None, loop)
+        super().__init__(lambda _: None, loop, is_bulk=True)
 
 
 class _Writer(threading.Thread):
@@ -169,50 +171,63 @@ class _Writer(threading.Thread):
         super().__init__(name="parlor-sqlite-writer", daemon=True)
         self._clock = clock
         self._connection = connect(path, is_writer=True)
-        self._urgent: deque[_Work] = deque()
+        self._submitted: SimpleQueue[_Work | None] = SimpleQueue()
+        """None is the end. Waiting here costs nothing in Python, unlike a condition."""
         self._bulk: deque[_Work] = deque()
-        self._wake = threading.Condition()
+        """Of this thread alone: bulk work that has been seen, and waits until nothing urgent does."""
+        self._door = threading.Lock()
         self._is_closing = False
 
-    def submit(self, work: _Work, *, bulk: bool) -> None:
-        with self._wake:
+    def submit(self, work: _Work) -> None:
+        with self._door:
             if self._is_closing:
                 raise Unavailable("The database is closing.")
-            (self._bulk if bulk else self._urgent).append(work)
-            self._wake.notify()
+            self._submitted.put(work)
 
     def close(self) -> None:
         """What was submitted before is still done."""
-        with self._wake:
+        with self._door:
             self._is_closing = True
-            self._wake.notify()
+            self._submitted.put(None)
         self.join()
 
     def run(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            if isinstance(batch[0], _Scrubbing):
-                self._scrub(batch[0])
+        while (first := self._first_of_a_batch()) is not None:
+            batch = [first]
+            if isinstance(first, _Scrubbing):
+                self._scrub(first)
             else:
                 self._commit_together(batch)
-            for loop in {work.loop for work in batch}:
-                _on_loop(loop, [work for work in batch if work.loop is loop])
+            if len(batch) == 1:
+                _on_loop(first.loop, batch)
+            else:
+                for loop in {work.loop for work in batch}:
+                    _on_loop(loop, [work for work in batch if work.loop is loop])
         self._connection.close()
 
-    def _next_batch(self) -> list[_Work] | None:
-        with self._wake:
-            while not self._urgent and not self._bulk:
-                if self._is_closing:
-                    return None
-                self._wake.wait()
-            if not self._urgent:
-                return [self._bulk.popleft()]
-            return [self._urgent.popleft()]
+    def _first_of_a_batch(self) -> _Work | None:
+        """Whatever is urgent, else bulk work; None once it is the end and all is done."""
+        while (work := self._next_urgent(block=not self._bulk and not self._is_closing)) is None:
+            if self._bulk:
+                return self._bulk.popleft()
+            if self._is_closing and self._submitted.empty():
+                return None
+        return work
+
+    def _next_urgent(self, *, block: bool) -> _Work | None:
+        """None when there is none now, also after waiting for one."""
+        try:
+            while (work := self._submitted.get(block)) is not None and work.is_bulk:
+                self._bulk.append(work)
+                block = False
+        except Empty:
+            return None
+        return work
 
     def _another(self, taken: int, since: float) -> _Work | None:
-        if taken >= BATCH_MOST or time.monotonic() - since > BATCH_SECONDS:
+        if taken >= BATCH_MOST or self._submitted.empty() or time.monotonic() - since > BATCH_SECONDS:
             return None
-        with self._wake:
-            return self._urgent.popleft() if self._urgent else None
+        return self._next_urgent(block=False)
 
     def _commit_together(self, batch: list[_Work]) -> None:
         """Run the batch, and what arrives meanwhile, in one transaction. `batch` grows by what was taken."""
@@ -221,26 +236,24 @@ class _Writer(threading.Thread):
         except BaseException as error:
             self._fail(batch, error)
             return
-        since = time.monotonic()
-        work: _Work | None = batch[0]
-        while work is not None:
-            self._run_in_savepoint(work)
-            if not self._connection.in_transaction:  # SQLite has rolled everything back, not only this savepoint
-                break
-            if (work := self._another(len(batch), since)) is not None:
-                batch.append(work)
-        if not self._connection.in_transaction or not self._commits():
+        since, first = time.monotonic(), batch[0]
+        self._run_function(first)
+        if first.error is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")  # there is nothing else in it yet, and the next batch begins anew
+            return
+        while self._connection.in_transaction and (work := self._another(len(batch), since)) is not None:
+            batch.append(work)
+            self._run_behind_savepoint(work)
+        if not self._connection.in_transaction or not self._commits():  # SQLite has rolled everything back, not only a savepoint
             for each in batch:
                 self._run_alone(each)
 
-    def _run_in_savepoint(self, work: _Work) -> None:
+    def _run_behind_savepoint(self, work: _Work) -> None:
+        """Savepoints are left open: COMMIT ends them all, and ROLLBACK TO means the newest of that name."""
         self._connection.execute("SAVEPOINT f")
         self._run_function(work)
-        if not self._connection.in_transaction:
-            return
-        if work.error is not None:
+        if work.error is not None and self._connection.in_transaction:
             self._connection.execute("ROLLBACK TO f")
-        self._connection.execute("RELEASE f")
 
     def _scrub(self, work: "_Scrubbing") -> None:
         """Here, and not on a connection of its own: that would starve beside this thread, which takes the write lock again at once."""
@@ -322,14 +335,14 @@ class SqliteDatabase:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="parlor-sqlite-reader")
 
     async def write(self, fn: Callable[[Any], T], /, *, bulk: bool = False) -> T:
-        work = _Work(fn, asyncio.get_running_loop())
-        self._writer.submit(work, bulk=bulk)
+        work = _Work(fn, asyncio.get_running_loop(), is_bulk=bulk)
+        self._writer.submit(work)
         return cast("T", await work.future)
 
     async def scrub(self, tables: Collection[str]) -> None:
         """Deleted rows are overwritten where they stood; older copies of their pages are in the write-ahead log alone."""
         work = _Scrubbing(asyncio.get_running_loop())
-        self._writer.submit(work, bulk=True)
+        self._writer.submit(work)
         await work.future
 
     async def read(self, fn: Callable[[Any], T], /, *, snapshot: bool = False) -> T:
