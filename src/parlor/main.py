@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from parlor import __version__
 from parlor.config import Settings, load
 from parlor.core.lifecycle import Shutdown
 from parlor.core.log import LogSettings, configure_logging
+from parlor.core.web.app import House
 from parlor.core.web.docs import docs_router
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
@@ -22,6 +22,7 @@ from parlor.opening import running_house
 if TYPE_CHECKING:
     from dishka import AsyncContainer
     from dishka.provider import BaseProvider
+    from fastapi import FastAPI
 
 DESCRIPTION = "A self-hosted chat backend: accounts, a credit wallet, durable streaming turns, agents and tools."
 API = "/api/v1"
@@ -32,7 +33,7 @@ ALIASES = {"/auth": "/auth", "/chat": "/chat", "/agent": "/agent", "/sessions": 
 _NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 
 
-def create_app(settings: Settings | None = None, *, overrides: Iterable["BaseProvider"] = ()) -> FastAPI:
+def create_app(settings: Settings | None = None, *, overrides: Iterable["BaseProvider"] = ()) -> "FastAPI":
     """The application with all modules that are on. Without `settings` they are read from the usual sources. `overrides` are doubles of a test.
 
     Its lifespan opens the house; a server that has opened it already (see `lend`) turns the lifespan off.
@@ -40,7 +41,7 @@ def create_app(settings: Settings | None = None, *, overrides: Iterable["BasePro
     settings = settings or load()
     configure_logging(settings.group(LogSettings), settings.root.environment)
     server = settings.group(ServerSettings)
-    app = FastAPI(title="Parlor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY)  # pyright: ignore[reportArgumentType]  # the TypedDict is written out as a plain dict
+    app = House(title="Parlor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY)  # pyright: ignore[reportArgumentType]  # the TypedDict is written out as a plain dict
     router = HouseRouter.of(app, lifespan=partial(_lifespan, settings, tuple(overrides)))
     add_handlers(app)
     _add_middleware(app, server)
@@ -55,12 +56,12 @@ def create_app(settings: Settings | None = None, *, overrides: Iterable["BasePro
     return app
 
 
-def lend(app: FastAPI, container: "AsyncContainer") -> None:
+def lend(app: "FastAPI", container: "AsyncContainer") -> None:
     """Give the app the house that its requests are answered in."""
     app.state.dishka_container = container
 
 
-def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
+def _add_middleware(app: "FastAPI", server: ServerSettings) -> None:
     """The last one added is the first that a request meets."""
     if server.cors_origins:
         app.add_middleware(
@@ -75,7 +76,7 @@ def _add_middleware(app: FastAPI, server: ServerSettings) -> None:
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, overrides: tuple["BaseProvider", ...], app: FastAPI) -> AsyncGenerator[None]:
+async def _lifespan(settings: Settings, overrides: tuple["BaseProvider", ...], app: "FastAPI") -> AsyncGenerator[None]:
     server = settings.group(ServerSettings)
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(running_house(settings, overrides=overrides))

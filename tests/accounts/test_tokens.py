@@ -43,6 +43,12 @@ def test_a_token_says_what_was_put_into_it(tokens: AccessTokens) -> None:
     assert (found.account_id, found.sign_in_id, found.token_version, found.expires_at) == (account_id, sign_in_id, 7, SECONDS + 900)
 
 
+def test_a_token_is_what_the_library_would_have_made(tokens: AccessTokens) -> None:
+    text = tokens.issue(new_id(), new_id(), 7)
+    said = jwt.decode(text, SIGNING_KEY, algorithms=["HS256"], audience="parlor", issuer="parlor", options={"verify_exp": False, "verify_iat": False})
+    assert jwt.encode(said, SIGNING_KEY, algorithm="HS256") == text
+
+
 def test_a_token_expires(tokens: AccessTokens, clock: ManualClock) -> None:
     text = tokens.issue(new_id(), new_id(), 1)
     clock.advance(900 + LEEWAY_SECONDS - 1)

@@ -1,5 +1,6 @@
 """Access tokens: short-lived JWTs that name an account, a sign-in and a token version. What the account may do is not in them."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,17 +8,19 @@ from typing import Any
 from uuid import UUID
 
 import jwt
+import msgspec
 
 from parlor.accounts.errors import InvalidToken, TokenExpired
 from parlor.accounts.settings import AuthSettings
 from parlor.core.clock import Clock
-from parlor.core.crypto import SecretKey
+from parlor.core.crypto import SecretKey, encode
 
 LEEWAY_SECONDS = 10
 """How far the clocks of two replicas may be apart."""
 
 MAX_TOKEN = 4096
 _TYPE = "access"
+_HEADER = encode(b'{"alg":"HS256","typ":"JWT"}').encode()
 _CLAIMS = ["iss", "aud", "typ", "sub", "sid", "tv", "iat", "exp"]
 _OWN_TIME_CHECKS = {"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False, "enforce_minimum_key_length": True}
 
@@ -45,6 +48,7 @@ class AccessTokens:
         return self._settings.access_token_seconds
 
     def issue(self, account_id: UUID, sign_in_id: UUID, token_version: int) -> str:
+        """Written by hand: what the library does for it is a tenth of a login. Its reading of the token stays."""
         now = self._clock.now()
         claims = {
             "iss": self._settings.issuer,
@@ -56,7 +60,8 @@ class AccessTokens:
             "iat": _seconds(now),
             "exp": _seconds(now + timedelta(seconds=self.lifetime_seconds)),
         }
-        return jwt.encode(claims, self._key, algorithm=self._settings.jwt_algorithm)
+        signed = b"%s.%s" % (_HEADER, encode(msgspec.json.encode(claims)).encode())
+        return f"{signed.decode()}.{encode(hmac.digest(self._key, signed, 'sha256'))}"
 
     def verify(self, text: str) -> AccessClaims:
         """What a token of ours says. Raises `InvalidToken`, `TokenExpired`."""

@@ -29,7 +29,7 @@ from parlor.core.web.routing import Router
 _LIST = "accounts"
 
 
-def _filter(
+async def _filter(
     q: Annotated[str, Query(max_length=200, description="Is in the email address, the username or the display name.")] = "",
     role: Role | None = None,
     status: Status | None = None,

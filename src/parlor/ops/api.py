@@ -17,7 +17,7 @@ from parlor.ops.schemas import Alive, ComponentRead, HealthRead, ModuleList, Mod
 router = Router(tags=["operations"])
 
 
-def _credential(request: Request) -> str | None:
+async def _credential(request: Request) -> str | None:
     """None also for a header that is not ours: what anyone may see needs no credential."""
     try:
         return bearer_of(request)

@@ -43,7 +43,7 @@ class UsageRead(BaseModel):
 _MOMENT = "A date, or a time with its zone. `from` belongs to what is asked for, `to` does not; usual are the last 30 days."
 
 
-def _stretch(
+async def _stretch(
     since: Annotated[str | None, Query(alias="from", max_length=40, description=_MOMENT)] = None,
     until: Annotated[str | None, Query(alias="to", max_length=40, description=_MOMENT)] = None,
     tz: Annotated[str | None, Query(max_length=64, description="Where days begin at midnight, such as Europe/Berlin; UTC without it.")] = None,

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import BigInteger, Dialect, LargeBinary, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
+
+from parlor.core.ids import id_of
 
 Converter = Callable[[Any], Any]
 
@@ -50,27 +52,20 @@ def _unless_none(convert: Converter) -> Converter:
     return lambda value: None if value is None else convert(value)
 
 
-# Most values of a turn are ids: they look for None themselves, and are made without UUID's own checks of text, bytes and fields.
+# Most values of a turn are ids: they look for None themselves.
 
 
 def _id_to_bytes(value: UUID | None) -> bytes | None:
     return None if value is None else value.int.to_bytes(16)
 
 
-def _id_of(number: int) -> UUID:
-    made = object.__new__(UUID)
-    object.__setattr__(made, "int", number)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
-    return made
-
-
 def _bytes_to_id(value: bytes | None) -> UUID | None:
-    return None if value is None else _id_of(int.from_bytes(value))
+    return None if value is None else id_of(int.from_bytes(value))
 
 
 def _driver_uuid_to_id(value: UUID | None) -> UUID | None:
     """asyncpg hands out a subclass of its own; equal, but not the type that JSON encoders know."""
-    return None if value is None else _id_of(value.int)
+    return None if value is None else id_of(value.int)
 
 
 def _checked(value: datetime) -> datetime:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """`actor` is "user:<id>", "api_key:<id>", "command" or a job's name; `address` and `user_agent` are the client's; all None where nobody said."""
 
@@ -23,13 +23,15 @@ _origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B0
 
 def current_origin() -> Origin:
     """Where nobody gave another, the request id and the signed-in account are those of the log lines."""
-    origin, logged = _origin.get(), structlog.contextvars.get_contextvars()
-    if origin.request_id is None and (request_id := logged.get("request_id")):
-        origin = replace(origin, request_id=request_id)
-    if origin.actor is None and (account_id := logged.get("account_id")):
+    origin = _origin.get()
+    if origin.request_id is not None and origin.actor is not None:
+        return origin
+    logged = structlog.contextvars.get_contextvars()
+    actor, account_id = origin.actor, logged.get("account_id")
+    if actor is None and account_id:
         key_id = logged.get("api_key_id")
-        origin = replace(origin, actor=f"api_key:{key_id}" if key_id else f"user:{account_id}")
-    return origin
+        actor = f"api_key:{key_id}" if key_id else f"user:{account_id}"
+    return Origin(actor, origin.address, origin.request_id or logged.get("request_id"), origin.user_agent)
 
 
 @contextmanager
@@ -45,9 +47,15 @@ def without_address() -> Generator[None]:
 @contextmanager
 def acting_as(*, actor: str | None = None, address: str | None = None, request_id: str | None = None, user_agent: str | None = None) -> Generator[None]:
     """Within the block what is given counts; what is not given stays as it was."""
-    named = (("actor", actor), ("address", address), ("request_id", request_id), ("user_agent", user_agent))
-    given = {name: value for name, value in named if value is not None}
-    token = _origin.set(replace(_origin.get(), **given))
+    before = _origin.get()
+    token = _origin.set(
+        Origin(
+            before.actor if actor is None else actor,
+            before.address if address is None else address,
+            before.request_id if request_id is None else request_id,
+            before.user_agent if user_agent is None else user_agent,
+        )
+    )
     try:
         yield
     finally:

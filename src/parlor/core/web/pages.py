@@ -53,7 +53,7 @@ class PageQuery:
         return None if self.cursor is None else decode_cursor(self.cursor, scope, key)
 
 
-def _page_query(
+async def _page_query(  # no thread is needed for it, and FastAPI takes one for what is not a coroutine
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items at most.")] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(max_length=_MAX_CURSOR, description="`next_cursor` of the page before.")] = None,
 ) -> PageQuery:

@@ -15,10 +15,11 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parlor.core.errors import UnsupportedMediaType
 from parlor.core.web import bodies
+from parlor.core.web.planned import NOTHING, Plan, plan_of
 
 PUBLIC = {"x-access": "public"}
 """`openapi_extra=PUBLIC` declares that a route may be called without signing in."""
@@ -41,17 +42,60 @@ class _StrictRequest(Request):
 
 
 class ParlorRoute(DishkaRoute):
-    """A route whose JSON body is read strictly, before anything else of the request is looked at."""
+    """A route whose JSON body is read strictly, before anything else of the request is looked at, and whose way is laid out once: see `planned`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         # Said, because FastAPI looks for it in the signature of the response class, and fails to describe one that has none.
         options["status_code"] = options.get("status_code") or 200
         super().__init__(path, endpoint, **options)
+        self.app = _Planned(self, self.app, takes_json=self._takes_json)
+
+    @property
+    def _takes_json(self) -> bool:
+        return self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
-        return _reading_json(handle) if takes_json else handle
+        return _reading_json(handle) if self._takes_json else handle
+
+
+class _Planned:
+    """A route as an ASGI app. `whole` is FastAPI's own way, for what is not planned and for requests that have something wrong in them."""
+
+    def __init__(self, route: APIRoute, whole: ASGIApp, *, takes_json: bool) -> None:
+        self._route = route
+        self._whole = whole
+        self._takes_json = takes_json
+        self._plan: Plan | None = None
+        self._is_laid_out = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_laid_out:
+            self._plan, self._is_laid_out = plan_of(self._route), True
+        plan, overrides = self._plan, self._route.dependency_overrides_provider
+        if plan is None or (overrides is not None and overrides.dependency_overrides):
+            await self._whole(scope, receive, send)
+            return
+        request = _StrictRequest(scope, receive, send)
+        response = await plan.answer(request, await _read_json(request) if self._takes_json else NOTHING)
+        if response is not None:
+            await response(scope, receive, send)
+        else:
+            await self._whole(scope, _again(request, receive) if self._takes_json else receive, send)
+
+
+def _again(request: Request, receive: Receive) -> Receive:
+    """The body that was read, for somebody else to read."""
+    is_first = True
+
+    async def receive_again() -> Message:
+        nonlocal is_first
+        if not is_first:
+            return await receive()
+        is_first = False
+        return {"type": "http.request", "body": await request.body(), "more_body": False}
+
+    return receive_again
 
 
 def Router(*, prefix: str = "", tags: Sequence[str] = (), **more: Any) -> APIRouter:  # noqa: N802  # reads as the class that it stands for
@@ -61,17 +105,26 @@ def Router(*, prefix: str = "", tags: Sequence[str] = (), **more: Any) -> APIRou
 
 def _reading_json(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def read(request: Request) -> Response:
-        media_type = _media_type(request)
-        if media_type and media_type != "application/json" and not media_type.endswith("+json"):
-            raise UnsupportedMediaType("The body must be JSON: send Content-Type: application/json.")
         strict = _StrictRequest(request.scope, request.receive)
-        if body := await strict.body():
-            if not media_type:
-                raise UnsupportedMediaType("The body has no type: send Content-Type: application/json.")
-            strict.parsed = bodies.parse(body)
+        await _read_json(strict)
         return await handle(strict)
 
     return read
+
+
+async def _read_json(request: _StrictRequest) -> Any:
+    """The body, or NOTHING. Raises `UnsupportedMediaType`, and what `bodies.parse` raises."""
+    media_type = _media_type(request)
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType("The body must be JSON: send Content-Type: application/json.")
+    body = await request.body()
+    if not body:
+        return NOTHING
+    if not media_type:
+        raise UnsupportedMediaType("The body has no type: send Content-Type: application/json.")
+    request.parsed = bodies.parse(body)
+    # FastAPI reads no JSON but that of applications
+    return request.parsed if media_type.startswith("application/") else NOTHING
 
 
 def _media_type(request: Request) -> str:
@@ -121,12 +174,13 @@ class HouseRouter(APIRouter):
         path, method = scope["path"], scope["method"]
         allowed: set[str] = set()
         for regex, methods, route in self._candidates(path):
-            if regex.match(path) is None:
+            if (match := regex.match(path)) is None:
                 continue
             if method in methods:
-                _, found = route.matches(scope)
-                scope.update(found)
-                await route.handle(scope, receive, send)
+                convertors = route.param_convertors
+                scope["path_params"] = {name: convertors[name].convert(value) for name, value in match.groupdict().items()}
+                scope["endpoint"], scope["route"] = route.endpoint, route
+                await route.app(scope, receive, send)
                 return
             allowed.update(methods)
         if allowed:
