@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -18,6 +17,7 @@ from parlor.main import create_app
 from parlor.module import discover
 from parlor.opening import running_house
 from tests.core.web.conftest import head, read_answer, serve
+from tests.support.clients import http_client
 
 _SIGNED_IN = {CallerDep.__metadata__[0].dependency, AdminDep.__metadata__[0].dependency}  # type: ignore[attr-defined]  # what Annotated keeps
 
@@ -77,7 +77,7 @@ def test_the_paths_of_the_systems_before_are_aliases(tmp_path: Path) -> None:
 async def test_openapi_is_whole_and_declares_problems_everywhere(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     app = create_app(settings)
-    async with app.router.lifespan_context(app), serve_app(app, settings) as base_url, httpx2.AsyncClient(base_url=base_url) as http:
+    async with app.router.lifespan_context(app), serve_app(app, settings) as base_url, http_client(base_url=base_url) as http:
         document = (await http.get("/openapi.json")).json()
         assert document["openapi"].startswith("3.1")
         assert "/api/v1/sessions/{session_id}/messages" in document["paths"]
@@ -97,7 +97,7 @@ async def test_the_documentation_can_be_switched_off(tmp_path: Path) -> None:
     """SEC-46"""
     settings = settings_in(tmp_path, **{"server.docs": False})
     app = create_app(settings)
-    async with app.router.lifespan_context(app), serve_app(app, settings) as base_url, httpx2.AsyncClient(base_url=base_url) as http:
+    async with app.router.lifespan_context(app), serve_app(app, settings) as base_url, http_client(base_url=base_url) as http:
         assert (await http.get("/docs")).status_code == 404
         assert (await http.get("/openapi.json")).status_code == 404
 

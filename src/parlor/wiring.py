@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -124,13 +125,19 @@ def with_types(factory: Factory) -> Factory:
 
 def _imports_for_type_checkers(factory: types.FunctionType) -> dict[str, Any]:
     module = sys.modules[factory.__module__]
-    tree = ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8"))
-    blocks = [node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
     # Only what this factory names: a command that opens the database must not load the web framework that the room's routes are typed with.
     said = " ".join(str(each) for each in factory.__annotations__.values())
-    statements = [node for body in blocks for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    statements = _statements_for_type_checkers(Path(module.__file__ or ""))
     named = [(node, each) for node in statements for each in node.names if (each.asname or each.name).partition(".")[0] in said]
     return {(each.asname or each.name).partition(".")[0]: _imported(node, each, module.__package__) for node, each in named}
+
+
+@cache
+def _statements_for_type_checkers(file: Path) -> Sequence[ast.Import | ast.ImportFrom]:
+    """Read once: a file with seven factories would be parsed seven times."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    blocks = [node.body for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
+    return [node for body in blocks for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def _imported(node: ast.Import | ast.ImportFrom, name: ast.alias, package: str | None) -> Any:

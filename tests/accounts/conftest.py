@@ -31,6 +31,7 @@ from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
 from parlor.core.web.routing import HouseRouter
 from parlor.core.web.settings import ServerSettings
+from tests.support.clients import http_client
 
 PASSWORD = "a quiet river in may"
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEF"
@@ -111,7 +112,7 @@ def make_app(container: AsyncContainer) -> FastAPI:
 
 def make_client(container: AsyncContainer, **more: Any) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=make_app(container), raise_app_exceptions=True)
-    return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1", **more)
+    return http_client(transport=transport, base_url="http://127.0.0.1/api/v1", **more)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from parlor.core.clock import Clock
 from parlor.testing import ManualClock
 from tests.accounts.conftest import Build, make_client
 from tests.accounts.openid import CALLBACK, count_accounts, count_flows, with_google
+from tests.support.clients import http_client
 from tests.support.openid import OpenIdServer, run_openid_server
 
 COOKIE = "parlor_sign_in"
@@ -55,7 +56,7 @@ async def begin(client: httpx2.AsyncClient, next_path: str = "/chat") -> str:
 
 async def agree(url: str) -> str:
     """Where the provider sends it back to, below /api/v1."""
-    async with httpx2.AsyncClient(trust_env=False) as wire:
+    async with http_client() as wire:
         answer = await wire.get(url)
     assert answer.status_code == 302, answer.text
     location: str = answer.headers["location"]

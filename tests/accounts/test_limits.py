@@ -13,6 +13,7 @@ from parlor.core.errors import RateLimited
 from parlor.core.events import acting_as
 from parlor.core.limits import LimitSettings
 from tests.accounts.conftest import PASSWORD, Build, Register, bearer, make_app
+from tests.support.clients import http_client
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 
@@ -24,7 +25,7 @@ def limit_settings() -> LimitSettings:
 
 def client_from(container: AsyncContainer, address: str) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=make_app(container), client=(address, 1234))
-    return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1")
+    return http_client(transport=transport, base_url="http://127.0.0.1/api/v1")
 
 
 async def try_login(client: httpx2.AsyncClient, login: str, password: str = "not the password") -> httpx2.Response:

@@ -18,6 +18,7 @@ from parlor.core.health import Status
 from parlor.core.web.routing import Router
 from parlor.module import discover
 from tests.accounts.conftest import Build, Register, bearer, make_app, make_client
+from tests.support.clients import http_client
 
 
 class Question(BaseModel):
@@ -51,7 +52,7 @@ def mocking(build: Build, auth_settings: AuthSettings) -> AsyncContainer:
 
 def client_of(container: AsyncContainer, host: str = "127.0.0.1", peer: str = "127.0.0.1") -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=with_chat(container), client=(peer, 4711))
-    return httpx2.AsyncClient(transport=transport, base_url=f"http://{host}/api/v1")
+    return http_client(transport=transport, base_url=f"http://{host}/api/v1")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from parlor.accounts import AuthSettings, SessionCookies
 from parlor.accounts.errors import CrossOrigin
 from parlor.core.web.settings import ServerSettings
 from tests.accounts.conftest import PASSWORD, Register, bearer, make_app
+from tests.support.clients import http_client
 
 HERE = {"Origin": "http://127.0.0.1"}
 LOGIN = {"login": "ann@example.com", "password": PASSWORD}
@@ -24,7 +25,7 @@ async def browser(container: AsyncContainer, register: Register) -> AsyncIterato
     """It keeps cookies, and an account is there."""
     await register()
     transport = httpx2.ASGITransport(app=make_app(container))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async with http_client(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
 

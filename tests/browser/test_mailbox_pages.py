@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from tests.support.clients import http_client
 from tests.support.mail import MailServer, link_in, mail_server
 from tests.support.server import ParlorServer, parlor_server
 
@@ -39,7 +40,7 @@ async def page(browser: "Browser") -> "Page":
 
 
 async def post(server: ParlorServer, path: str, **body: Any) -> httpx2.Response:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with http_client() as client:
         return await client.post(f"{server.base_url}/api/v1/auth/{path}", json=body)
 
 

@@ -8,6 +8,7 @@ from parlor.accounts import Administration
 from parlor.core.lifecycle import Shutdown
 from tests.ops.conftest import house, open_served
 from tests.support.chat import PASSWORD
+from tests.support.clients import http_client
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 
@@ -17,7 +18,7 @@ PUBLIC_FIELDS = {"status", "checked_at"}
 
 
 def client(house: ServedHouse, token: str | None = None) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(base_url=house.base_url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    return http_client(base_url=house.base_url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2
 
+from tests.support.clients import http_client
+
 PASSWORD = "a quiet river in may"
 WAIT_SECONDS = 20.0
 STREAM = {"Accept": "text/event-stream"}
@@ -186,7 +188,7 @@ def _json(response: httpx2.Response, status: int = 200) -> Any:
 def client_of(base_url: str, token: str = "") -> httpx2.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-    return httpx2.AsyncClient(base_url=f"{base_url}/api/v1", headers=headers, timeout=WAIT_SECONDS, limits=limits, trust_env=False)
+    return http_client(base_url=f"{base_url}/api/v1", headers=headers, timeout=WAIT_SECONDS, limits=limits)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-import httpx2
+from tests.support.clients import http_client
 
 START_SECONDS = 40.0
 _READY = re.compile(rb"is ready at (http://\S+)")
@@ -129,7 +129,7 @@ class ParlorServer:
         self._is_ready.set()
 
     async def is_healthy(self) -> bool:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             return (await client.get(f"{self.base_url}/health")).status_code == 200
 
 

@@ -1,6 +1,7 @@
 """The accounts room."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from parlor.module import Module
@@ -32,7 +33,9 @@ def _provider() -> "dishka.Provider":
     return AccountsProvider()
 
 
+@cache
 def _routes() -> "Sequence[APIRouter]":
+    """Made once for all applications of a process, as those of the other rooms are: they know neither settings nor services."""
     from parlor.accounts.api import auth_router
     from parlor.accounts.api_keys_api import api_keys_router
     from parlor.accounts.devices_api import devices_router
