@@ -16,6 +16,7 @@ from parlor.core.db.opening import open_database
 from parlor.core.settings import RootSettings
 from tests.support.chromium import run_chromium
 from tests.support.postgres import PostgresServer, apart, run_postgres
+from tests.support.scratch import scratch
 from tests.support.valkey import run_valkey
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Providers switch themselves on by what the environment offers: the developer's keys must not reach a test."""
+    """Providers switch themselves on by what the environment offers: the developer's keys must not reach a test. Folders of tests are in memory."""
     for name in list(os.environ):
         if name.startswith("PARLOR_") or name.endswith("_API_KEY") or name in KEYS_OF_THE_DEVELOPER:
             del os.environ[name]
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (where := scratch()) is not None:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(where)  # of `tmp_path`: every test of a database commits to a file there
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

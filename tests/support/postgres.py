@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 
+from tests.support.scratch import scratch
 from tests.support.servers import ServerFailed, run_server
 
 READY = "database system is ready to accept connections"
@@ -29,6 +30,7 @@ SETTINGS = {
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_wal_size": "128MB",
     "max_connections": "200",
     "shared_buffers": "32MB",
     "jit": "off",
@@ -36,7 +38,14 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
 }
-DURABLE = SETTINGS | {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica", "shared_buffers": "128MB"}
+DURABLE = SETTINGS | {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "wal_level": "replica",
+    "max_wal_size": "1GB",
+    "shared_buffers": "128MB",
+}
 """For benchmarks: a commit is on the disk, as in production."""
 _numbers = count(1)
 
@@ -102,7 +111,9 @@ def run_postgres(settings: Mapping[str, str] = SETTINGS) -> Iterator[PostgresSer
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), *options]
 
-    with run_server("postgres", READY, command, user=user) as port:
+    # What need not be on the disk is not put there: making a database copies 350 files.
+    where = scratch() if settings["fsync"] == "off" else None
+    with run_server("postgres", READY, command, user=user, where=where) as port:
         yield PostgresServer(port)
 
 

@@ -25,13 +25,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def run_server(name: str, mark: str, command: Callable[[Path, int], Sequence[str]], *, user: str = "") -> Iterator[int]:
+def run_server(name: str, mark: str, command: Callable[[Path, int], Sequence[str]], *, user: str = "", where: Path | None = None) -> Iterator[int]:
     """Run `command(folder, port)` until the block ends; ready once it prints `mark`. Yields its port.
 
-    `command` prepares what it needs in the empty `folder`, which goes with the server. Another port is tried when it does not start.
+    `command` prepares what it needs in the empty `folder`, made in `where`, which goes with the server. Another port is tried when it does not start.
     """
     for attempt in range(ATTEMPTS):
-        folder = Path(tempfile.mkdtemp(prefix=f"parlor-{name}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"parlor-{name}-", dir=where))
         port = free_port()
         keeper = subprocess.Popen(
             [sys.executable, "-I", "-S", str(KEEPER), str(folder), mark, user, "--", *command(folder, port)],
