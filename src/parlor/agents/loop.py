@@ -9,12 +9,15 @@ import msgspec
 from parlor.agents.registry import Agent
 from parlor.agents.topup import HoldTopUp
 from parlor.llm import (
+    Accepted,
+    FellBack,
     Finished,
     Model,
     ModelEvent,
     ModelMessage,
     ModelParams,
     ModelRequest,
+    Offer,
     ProviderState,
     ReasoningDelta,
     StateSeen,
@@ -42,6 +45,8 @@ class Assignment:
     params: ModelParams
     prompt_tokens: int
     max_output_tokens: int
+    offers: Sequence[Offer]
+    """Whoever may answer, the model itself first, at the prices that hold for the whole turn."""
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ class AgentLoop:
                 result = await self._tools.execute(running, call, assignment.agent.tool_names)
                 messages.append(ModelMessage(role="tool", call_id=call.call_id, text=as_text(result.result, result.error)))
             prompt_tokens = estimate_prompt(messages) + assignment.agent.overhead_tokens
-            await self._top_up.before_step(running, prompt_tokens, assignment.max_output_tokens)
+            await self._top_up.before_step(running, assignment.offers, prompt_tokens, assignment.max_output_tokens)
         raise TurnFailure(Reason.LIMIT_STEPS)
 
     async def _ask(self, running: RunningTurn, assignment: Assignment, messages: Sequence[ModelMessage]) -> _Step:
@@ -99,7 +104,10 @@ class AgentLoop:
             running.is_accepted = True
             async for batch in batches:
                 for event in batch:
-                    _take(running, step, event)
+                    if isinstance(event, FellBack):
+                        running.fall_back(event, next(offer.price for offer in assignment.offers if offer.model == event.target))
+                    else:
+                        _take(running, step, event)
         if not step.has_usage:
             running.estimate_usage("".join(call.name + call.arguments for call in step.calls.values()))
         return step
@@ -126,7 +134,9 @@ def _take(running: RunningTurn, step: _Step, event: ModelEvent) -> None:
             running.report_usage(event.usage)
     elif isinstance(event, StateSeen):
         step.state = event.state
-    elif isinstance(event, Finished):  # pyright: ignore[reportUnnecessaryIsInstance]  # says what is left
+    elif isinstance(event, Accepted):
+        running.is_accepted = True
+    elif isinstance(event, Finished):
         step.reason = event.reason
 
 

@@ -1,6 +1,9 @@
 """Credit for the further steps of a turn: T1 holds what the first step may cost, and each later one tops that up before it begins."""
 
+from collections.abc import Iterable
+
 from parlor.core.db import Database, Transaction
+from parlor.llm import Offer, Usage
 from parlor.turns import Fenced, RunningTurn, set_hold
 from parlor.wallet import WalletService
 
@@ -10,10 +13,13 @@ class HoldTopUp:
         self._db = db
         self._wallet = wallet
 
-    async def before_step(self, running: RunningTurn, prompt_tokens: int, max_output_tokens: int) -> None:
-        """Raise the hold to what is spent so far and the next step at most. Raises InsufficientFunds, which ends the turn as credits_exhausted."""
-        turn, used = running.turn, running.usage()
-        needed_micros = turn.price.cost_micros(used.input_tokens + prompt_tokens, used.output_tokens + max_output_tokens)
+    async def before_step(self, running: RunningTurn, offers: Iterable[Offer], prompt_tokens: int, max_output_tokens: int) -> None:
+        """Raise the hold to what is spent so far and the next step at most, whichever of `offers` answers it.
+
+        Raises InsufficientFunds, which ends the turn as credits_exhausted.
+        """
+        turn, bill, step = running.turn, running.bill(), Usage(prompt_tokens, max_output_tokens)
+        needed_micros = max(bill.cost_micros_with(offer, step) for offer in offers)
         if needed_micros <= running.hold_micros:
             return
 

@@ -73,8 +73,9 @@ async def _interactive(conversation: "Conversation") -> None:
         if not question.strip():
             continue
         async for piece in conversation.ask(question.strip()):
-            style = {"text": None, "reasoning": "dim italic", "tool": "cyan", "problem": "red"}[piece.kind]
-            console.print(piece.text if piece.kind != "tool" else f"[{piece.text}]\n", style=style, end="", markup=False, highlight=False, soft_wrap=True)
+            style = {"text": None, "reasoning": "dim italic", "tool": "cyan", "note": "dim", "problem": "red"}[piece.kind]
+            text = f"[{piece.text}]\n" if piece.kind in ("tool", "note") else piece.text
+            console.print(text, style=style, end="", markup=False, highlight=False, soft_wrap=True)
         console.print()
 
 

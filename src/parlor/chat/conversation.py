@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of an answer. `tool` says what was called and what came back, `problem` why it is not whole."""
+    """A stretch of an answer. `tool` says what was called and what came back, `note` which other model answers, `problem` why it is not whole."""
 
-    kind: Literal["text", "reasoning", "tool", "problem"]
+    kind: Literal["text", "reasoning", "tool", "note", "problem"]
     text: str
 
 
@@ -136,6 +136,8 @@ def _piece(event: dict[str, Any]) -> Piece | None:
         case "tool.result":
             outcome = event.get("error") or msgspec.json.encode(event.get("result")).decode()
             return Piece("tool", f"-> {outcome}")
+        case "model.fallback":
+            return Piece("note", f"{event['from']} did not answer ({event['reason']}): {event['to']} does")
         case "turn.failed" | "turn.interrupted":
             return Piece("problem", event["problem"]["title"])
         case _:

@@ -16,7 +16,7 @@ from parlor.core.db import Database, Transaction
 from parlor.core.errors import RateLimited
 from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
-from parlor.llm import EVERYBODY, Model, ModelAccess, ModelParams, ModelRegistry, PromptTooLong, UnknownModel
+from parlor.llm import EVERYBODY, Model, ModelAccess, ModelParams, ModelRegistry, Offer, PromptTooLong, UnknownModel, offers_of
 from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
 from parlor.wallet import HoldFor, Price, PriceBook, WalletService
 
@@ -168,7 +168,7 @@ class Sender:
         max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
         shown = self._window(rows, model.context_tokens - agent.overhead_tokens - max_output_tokens)
         prompt_tokens = agent.overhead_tokens + sum(row.tokens for row in shown)
-        price = FREE if question.is_free else model.price
+        offers = tuple(Offer(each.model, FREE) if question.is_free else each for each in offers_of(model))
         turn = NewTurn(
             id=turn_id,
             account_id=question.account_id,
@@ -177,13 +177,13 @@ class Sender:
             answer_id=answer_id,
             agent=agent.name,
             model=model.name,
-            price=price,
+            price=offers[0].price,
             prompt_tokens_estimate=prompt_tokens,
-            hold_micros=price.cost_micros(prompt_tokens, max_output_tokens),
+            hold_micros=max(offer.price.cost_micros(prompt_tokens, max_output_tokens) for offer in offers),
         )
 
         async def work(running: RunningTurn) -> Ending:
-            return await self._loop.run(running, Assignment(agent, model, to_model_messages(shown), params, prompt_tokens, max_output_tokens))
+            return await self._loop.run(running, Assignment(agent, model, to_model_messages(shown), params, prompt_tokens, max_output_tokens, offers))
 
         self._engine.create(tx, turn, work)
         what = HoldFor(model=model.name, agent=agent.name, session_id=question.session_id, api_key_id=question.api_key_id)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 from parlor.llm.errors import EmptyMessage, FailureReason, MessageTooLong, ModelFailed, NoModel, PromptTooLong, UnknownModel, UnsupportedInput
 from parlor.llm.ports import (
+    Accepted,
+    FellBack,
     Finished,
     FinishReason,
     ImagePart,
@@ -33,12 +35,13 @@ if TYPE_CHECKING:
     from parlor.llm.gate import Answering, GatedCall, ModelGate
     from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
+    from parlor.llm.routing.routed import Offer, offers_of
 
 __all__ = [
-    "EVERYBODY", "OPERATOR", "Answering", "EmptyMessage", "FailureReason", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model",
-    "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel",
-    "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel",
-    "UnsupportedInput", "Usage", "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "request_tokens",
+    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "EmptyMessage", "FailureReason", "FellBack", "FinishReason", "Finished", "GatedCall", "ImagePart",
+    "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry",
+    "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta",
+    "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "offers_of", "request_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -49,5 +52,6 @@ __getattr__ = exports(
         "access": "EVERYBODY OPERATOR ModelAccess",
         "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
+        "routing.routed": "Offer offers_of",
     },
 )

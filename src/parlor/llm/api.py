@@ -28,6 +28,7 @@ def _read(model: ModelInfo) -> ModelRead:
         provider=model.provider,
         is_default=model.is_default,
         aliases=list(model.aliases),
+        fallbacks=list(model.fallbacks),
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
         price=price,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parlor.llm.gate import uncharged
-from parlor.llm.ports import Finished, Model, ModelMessage, ModelRequest, TextDelta, UsageSeen
+from parlor.llm.ports import FellBack, Finished, Model, ModelMessage, ModelRequest, TextDelta, UsageSeen
 
 
 async def ask(
@@ -27,6 +27,8 @@ async def ask(
                         pieces.append(text)
                         if show is not None:
                             show(text)
+                    case FellBack():
+                        answer["model"] = event.target
                     case UsageSeen(usage):
                         answer["usage"] = {name: getattr(usage, name) for name in usage.__struct_fields__}
                     case Finished(reason):

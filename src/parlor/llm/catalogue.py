@@ -25,6 +25,11 @@ class Catalogue:
         self._listing: Listing | None = None
         self._asking: asyncio.Task[Listing] | None = None
 
+    @property
+    def listing(self) -> Listing | None:
+        """The last answer, without asking. None: nobody has asked yet."""
+        return self._listing
+
     async def look(self) -> Listing:
         if self._listing is None:
             return await self._ask()

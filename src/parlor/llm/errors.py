@@ -6,6 +6,18 @@ from parlor.core.errors import Invalid, NotFound, TooLarge, Unavailable
 
 FailureReason = Literal["provider_unreachable", "provider_rate_limited", "provider_error", "provider_protocol", "content_filter"]
 
+Fault = Literal["outage", "refusal", "request", "ours"]
+"""Whose it is, and what follows. outage: the provider is not well; it counts for the breaker, and another model may answer. refusal: the provider is well
+and does not serve us (rate limit, key, credit, no such model); another may. request: another would refuse it as well. ours: a limit of our own."""
+
+_FAULTS: dict[FailureReason, Fault] = {
+    "provider_unreachable": "outage",
+    "provider_rate_limited": "refusal",
+    "provider_error": "outage",
+    "provider_protocol": "outage",
+    "content_filter": "request",
+}
+
 _DETAILS: dict[FailureReason, str] = {
     "provider_unreachable": "The model's provider cannot be reached.",
     "provider_rate_limited": "The model's provider is limiting our requests. Try again later.",
@@ -18,15 +30,21 @@ _DETAILS: dict[FailureReason, str] = {
 class ModelFailed(Unavailable):
     """No complete answer. `accepted` tells whether the provider took the request: it sent a 2xx status, so it may charge for it.
 
-    The detail and the facts never contain what the provider wrote: that may quote keys.
+    `fault` is the usual one of the reason unless it is given. The detail and the facts never contain what the provider wrote: that may quote keys.
     """
 
     code = "llm.model_failed"
 
-    def __init__(self, reason: FailureReason, detail: str | None = None, /, *, accepted: bool = False, **facts: Any) -> None:
+    def __init__(self, reason: FailureReason, detail: str | None = None, /, *, accepted: bool = False, fault: Fault | None = None, **facts: Any) -> None:
         super().__init__(detail or _DETAILS[reason], reason=reason, **facts)
         self.reason: FailureReason = reason
         self.accepted = accepted
+        self.fault: Fault = fault or _FAULTS[reason]
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Another model may well answer the same request."""
+        return self.fault in ("outage", "refusal")
 
 
 class UnsupportedInput(Invalid):

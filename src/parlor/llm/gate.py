@@ -17,6 +17,7 @@ from parlor.llm.errors import ModelFailed
 from parlor.llm.metering import CallMeter
 from parlor.llm.ports import Model, ModelEvent, ModelRequest, Usage
 from parlor.llm.prompts import request_tokens
+from parlor.llm.routing.routed import Offer, offers_of
 from parlor.wallet import Hold, HoldFor, Price, PriceBook, WalletService, WalletSettings
 
 logger = structlog.get_logger("parlor.llm")
@@ -30,9 +31,8 @@ _MOST_LEAD_SECONDS = 30
 class GatedCall:
     """An answer as the model streams it. `charge_micros` and `usage` are known once it has ended, also before the context is left."""
 
-    def __init__(self, model: Model, price: Price, hold: Hold, purpose: str, meter: CallMeter) -> None:
-        self.model = model.name
-        self.price = price
+    def __init__(self, offers: Sequence[Offer], hold: Hold, purpose: str, meter: CallMeter) -> None:
+        self._offers = offers
         self.hold_micros = hold.amount_micros
         self.hold_id = hold.id
         self.purpose = purpose
@@ -41,6 +41,15 @@ class GatedCall:
         """None also when it could not be settled: then the hold goes back when its time is over."""
         self.meter = meter
         self.settlement: asyncio.Task[None] | None = None
+
+    @property
+    def model(self) -> str:
+        """The full name of the one that answers."""
+        return self.meter.model
+
+    @property
+    def price(self) -> Price:
+        return next(offer.price for offer in self._offers if offer.model == self.model)
 
 
 class ModelGate:
@@ -60,16 +69,18 @@ class ModelGate:
     ) -> "AsyncGenerator[Answering]":
         """Hold the estimated prompt and the longest answer, call, and settle once: when the answer ends, fails, or is left or cancelled at any point.
 
+        Where others may answer in the model's place, the dearest is held for; the one that answers is charged.
+
         Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Model.stream` raises. `purpose` is one word for the charge:
         chat, title. A process that dies leaves a hold that expires.
         """
         await self._prices.fresh()
-        price, prompt_tokens = model.price, request_tokens(request)
+        offers, prompt_tokens = offers_of(model), request_tokens(request)
         asked = msgspec.structs.replace(request, max_output_tokens=_longest_answer(model, request, prompt_tokens))
-        amount_micros = price.cost_micros(prompt_tokens, asked.max_output_tokens or 0)
+        amount_micros = max(offer.price.cost_micros(prompt_tokens, asked.max_output_tokens or 0) for offer in offers)
         what = HoldFor(model=model.name, api_key_id=api_key_id)
         hold = await self._db.write(lambda tx: self._wallet.hold(tx, account_id, amount_micros, purpose=purpose, for_=what))
-        call = GatedCall(model, price, hold, purpose, CallMeter(prompt_tokens))
+        call = GatedCall(offers, hold, purpose, CallMeter(model.name, prompt_tokens))
         # a reader that is slow, or waits on purpose, must not outlast the hold: then the answer would be free
         last_call = asyncio.get_running_loop().call_later(self._longest_seconds, self._begin_settling, call)
         try:
@@ -145,7 +156,7 @@ class Answering:
             await self._gate.settle(self.call)
             raise
         if self.call.settlement is not None:
-            raise ModelFailed("provider_unreachable", "The answer took longer than credit is held for.", accepted=True)
+            raise ModelFailed("provider_unreachable", "The answer took longer than credit is held for.", accepted=True, fault="ours")
         self.call.meter.take(batch)
         return batch
 

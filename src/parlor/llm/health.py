@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from parlor.core.health import Check, Health, Status
+from parlor.core.resilience import BreakerState
 from parlor.llm.registry import ModelRegistry, ProviderState
+from parlor.llm.routing.guards import Guards
 
 _LOOK_SECONDS = 1.5
+_BADNESS = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 
 @dataclass(frozen=True)
@@ -21,16 +24,47 @@ class LlmHealth:
             states = await asyncio.wait_for(self.registry.providers(), _LOOK_SECONDS)
         except TimeoutError:
             return Health(Status.DEGRADED, "A provider has not answered yet.", "Look again in a few seconds.")
-        details: Mapping[str, Any] = {"providers": {state.name: _details(state) for state in states}}
+        details: Mapping[str, Any] = {"providers": {state.name: {**_details(state), **_guard_of(self.registry.guards, state.name)} for state in states}}
         if not states:
             advice = "Only the built-in parlor/offline answers. Set OPENAI_API_KEY, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST to connect a model."
             return Health(Status.OK, advice=advice, details=details)
         broken = [state for state in states if not state.is_reachable]
         if not broken:
-            return Health(Status.OK, details=details)
+            return _by_breakers(self.registry.guards, states, details)
         status = Status.DOWN if len(broken) == len(states) else Status.DEGRADED
         advice = f"Check the base URL and the key of {', '.join(state.name for state in broken)}: parlor llm models shows what answers."
         return Health(status, f"{broken[0].name}: {broken[0].error}", advice, details)
+
+
+def _by_breakers(guards: Guards, states: Sequence[ProviderState], details: Mapping[str, Any]) -> Health:
+    """A provider may list its models well and fail whenever one is called."""
+    left_alone = [(name, status) for state in states for name, status in guards.breakers_of(state.name).items() if status.state is not BreakerState.CLOSED]
+    if not left_alone:
+        return Health(Status.OK, details=details)
+    name, status = left_alone[0]
+    advice = f"Calls of {', '.join(each for each, _ in left_alone)} are refused until a probe succeeds; llm.models has `fallbacks` for such times."
+    return Health(Status.DEGRADED, f"{name}: {status.last_error}", advice, details)
+
+
+def _guard_of(guards: Guards, provider: str) -> dict[str, Any]:
+    """`breaker` is the worst of its models'; `breakers` are those that have something to tell."""
+    breakers = guards.breakers_of(provider)
+    calls, most = guards.calls_of(provider)
+    worst = max((status.state for status in breakers.values()), key=_BADNESS.index, default=BreakerState.CLOSED)
+    return {
+        "breaker": worst.value,
+        "breakers": {
+            name: {
+                "state": status.state.value,
+                "failures": status.failures,
+                "last_error": status.last_error,
+                "retry_after_seconds": round(status.retry_after_seconds, 1),
+            }
+            for name, status in breakers.items()
+        },
+        "calls": calls,
+        "most_calls": most,
+    }
 
 
 def _details(state: ProviderState) -> dict[str, Any]:

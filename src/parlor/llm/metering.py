@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from parlor.llm.ports import ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, Usage, UsageSeen
+from parlor.llm.ports import Accepted, FellBack, ModelEvent, ReasoningDelta, TextDelta, ToolCallDelta, Usage, UsageSeen
 from parlor.llm.tokens import estimate_tokens
 
 
 class CallMeter:
-    """Listens to an answer. `is_accepted`: the provider took the request, so it may charge for it."""
+    """Listens to an answer. `is_accepted`: the provider took the request, so it may charge for it. `model` (a full name) is the one that answers."""
 
-    def __init__(self, prompt_tokens: int) -> None:
+    def __init__(self, model: str, prompt_tokens: int) -> None:
+        self.model = model
         self.is_accepted = False
         self.reported: Usage | None = None
         self._prompt_tokens = prompt_tokens
@@ -22,6 +23,10 @@ class CallMeter:
                     self._said.append(text)
                 case ToolCallDelta():
                     self._said.append((event.name or "") + event.arguments)
+                case FellBack():
+                    self.model, self.is_accepted = event.target, False
+                case Accepted():
+                    self.is_accepted = True
                 case UsageSeen(usage):
                     self.reported = self.reported or usage
                 case _:

@@ -63,7 +63,20 @@ class Finished(msgspec.Struct, frozen=True):
     reason: FinishReason
 
 
-ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | StateSeen | UsageSeen | Finished
+class FellBack(msgspec.Struct, frozen=True):
+    """The model `source` has failed before it said anything, and `target` (both full names) is asked in its place. `reason` is a FailureReason,
+    or circuit_open, bulkhead_full, unsupported_input, too_long. Whatever `source` may have taken for it is not to be paid for."""
+
+    source: str
+    target: str
+    reason: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The provider of the model that was fallen back to has taken the request, so it may charge for it. For the first model, entering says that."""
+
+
+ModelEvent = TextDelta | ReasoningDelta | ToolCallDelta | StateSeen | UsageSeen | Finished | FellBack | Accepted
 
 
 class ToolSpec(msgspec.Struct, frozen=True):

@@ -21,6 +21,9 @@ from parlor.llm.offline import OfflineModel
 from parlor.llm.pricing import Pricing
 from parlor.llm.providers.remote import RemoteModel
 from parlor.llm.providers.wire import Target
+from parlor.llm.routing.guarded import GuardedModel
+from parlor.llm.routing.guards import Guards
+from parlor.llm.routing.routed import RoutedModel
 from parlor.llm.settings import LlmSettings, ModelSettings
 from parlor.wallet import Price
 
@@ -60,6 +63,7 @@ class ModelInfo:
     aliases: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     capabilities: Capabilities = field(default_factory=dict[Any, bool])
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class ModelRegistry:
         self._outbound = outbound
         self._timeouts = settings.timeouts.as_timeouts()
         self._offline = OfflineModel(partial(pricing.of, OFFLINE), settings.offline.tokens_per_second)
+        self.guards = Guards(settings)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
         self._models: dict[str, Model] = {OFFLINE: self._offline}
         self._groups = ModelGroups(settings)
@@ -92,7 +97,7 @@ class ModelRegistry:
 
         Raises UnknownModel, also for a model that is kept for others, and NoModel when there is no default because no configured provider tells what it has.
         """
-        model = await self._find(name, access)
+        model = self._routed(await self._find(name, access), access)
         if len(self._found) >= _MAX_REMEMBERED:  # a provider that lists nothing takes any name
             self._found.clear()
         self._found[name, self._groups.reduced(access)] = (model, time.monotonic())
@@ -110,6 +115,20 @@ class ModelRegistry:
             return target in self._models or bool(await self._discover(target, OPERATOR))
         except UnknownModel:
             return False
+
+    def _routed(self, model: "Model", access: ModelAccess) -> "Model":
+        """With the models that answer in its place. Nobody waits for their providers here: what those have not told yet is not known."""
+        fallbacks = self._fallbacks_of(model.name, access)
+        return model if not fallbacks or isinstance(model, RoutedModel) else RoutedModel([model, *map(self._fallback, fallbacks)])
+
+    def _fallbacks_of(self, name: str, access: ModelAccess) -> tuple[str, ...]:
+        """Those that are open to `access`: nobody gets at a model by another's being down."""
+        known = self._settings.models.get(name)
+        return tuple(each for each in known.fallbacks if self._groups.allow(access, each)) if known else ()
+
+    def _fallback(self, name: str) -> "Model":
+        provider = name.partition("/")[0]
+        return self._offline if name == OFFLINE else self._model(name, self._catalogues[provider].listing)
 
     async def _find(self, name: str | None, access: ModelAccess) -> "Model":
         if name is None:
@@ -262,11 +281,13 @@ class ModelRegistry:
             self._models[name] = model
         return model
 
-    def _built(self, name: str, provider: str, known: ModelSettings, told: Limits) -> RemoteModel:
+    def _built(self, name: str, provider: str, known: ModelSettings, told: Limits) -> GuardedModel:
         context = known.context_tokens or told.context_tokens or self._settings.default_context_tokens
         most = min(self._settings.default_max_output_tokens, context // 2, told.max_output_tokens or context)
         target = Target(self._catalogues[provider].endpoint, name.partition("/")[2], known.max_output_tokens or most, known.context_tokens)
-        return RemoteModel(target, self._outbound, price_now=partial(self._pricing.of, name), context_tokens=context, timeouts=self._timeouts)
+        price_now = partial(self._pricing.of, name)
+        model = RemoteModel(target, self._outbound, price_now=price_now, context_tokens=context, timeouts=self._timeouts)
+        return GuardedModel(model, self.guards.of(name))
 
     def _capabilities(self, name: str, listings: Mapping[str, Listing]) -> Capabilities:
         """As they are told now: providers learn."""
@@ -280,7 +301,18 @@ class ModelRegistry:
     def _describe(self, model: "Model", default: str | None, access: ModelAccess, capabilities: Capabilities) -> ModelInfo:
         aliases = tuple(alias for alias, name in self._settings.aliases.items() if name == model.name)
         provider, groups = model.name.partition("/")[0], self._groups.known_to(access, model.name)
-        return ModelInfo(model.name, provider, model.context_tokens, model.max_output_tokens, model.price, model.name == default, aliases, groups, capabilities)
+        return ModelInfo(
+            name=model.name,
+            provider=provider,
+            context_tokens=model.context_tokens,
+            max_output_tokens=model.max_output_tokens,
+            price=model.price,
+            is_default=model.name == default,
+            aliases=aliases,
+            groups=groups,
+            capabilities=capabilities,
+            fallbacks=self._fallbacks_of(model.name, access),
+        )
 
 
 def _startup_line(state: ProviderState) -> str:

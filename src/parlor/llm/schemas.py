@@ -52,6 +52,7 @@ class ModelRead(BaseModel):
     provider: str
     is_default: bool
     aliases: list[str]
+    fallbacks: list[str] = Field(description="Who answers in its place, in order, when it fails before its first word.")
     context_tokens: int
     max_output_tokens: int
     price: PriceRead

@@ -15,6 +15,8 @@ from parlor.wallet import Price
 Group = Annotated[str, Field(pattern=f"^{GROUP_PATTERN}$")]
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.IGNORECASE)
 
+_BUILT_IN = "parlor/offline"
+
 
 class ModelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +30,7 @@ class ModelSettings(BaseModel):
     groups: tuple[Group, ...] | None = Field(
         default=None, description="Only accounts in one of these groups, and administrators, see and use it; unset is as its provider says, empty is everybody."
     )
+    fallbacks: tuple[str, ...] = Field(default=(), description="Full names of models that answer in its place, in order, when it fails before its first word.")
 
 
 class ProviderSettings(BaseModel):
@@ -46,6 +49,8 @@ class ProviderSettings(BaseModel):
         default="auto",
         description="Kind openai: how the answer's limit is called; auto is max_completion_tokens at api.openai.com and max_tokens elsewhere.",
     )
+
+    concurrency: int = Field(default=1_024, ge=1, description="Calls at once, over all its models. Further ones wait, at most llm.timeouts.queue_seconds.")
 
     @field_validator("api_key")
     @classmethod
@@ -70,9 +75,19 @@ class TimeoutSettings(BaseModel):
     first_byte_seconds: float = Field(default=60, gt=0, description="Until its answer begins.")
     idle_seconds: float = Field(default=60, gt=0, description="The longest silence within an answer.")
     total_seconds: float = Field(default=600, gt=0, description="A whole answer.")
+    queue_seconds: float = Field(default=10, gt=0, description="Until one of the provider's places is free; see llm.providers.NAME.concurrency.")
 
     def as_timeouts(self) -> Timeouts:
         return Timeouts(self.connect_seconds, self.first_byte_seconds, self.idle_seconds, self.total_seconds)
+
+
+class BreakerSettings(BaseModel):
+    """Of each model: an outage of its provider, and nothing else, counts. A wrong key, a rate limit or a refused request opens no circuit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    failures: int = Field(default=5, ge=1, description="So many in a row, and nobody waits for the model any more.")
+    open_seconds: float = Field(default=60, gt=0, description="For so long; then one call at a time finds out whether it is back.")
 
 
 class OfflineSettings(BaseModel):
@@ -94,6 +109,7 @@ class LlmSettings(BaseModel):
         default_factory=dict, description="What is known of a model, by provider/model. Discovered models need no entry."
     )
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
+    breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     offline: OfflineSettings = Field(default_factory=OfflineSettings)
     default_context_tokens: int = Field(default=32_768, ge=256, description="For models that say nothing about it.")
     default_max_output_tokens: int = Field(default=4_096, ge=1, description="For models that say nothing about it.")
@@ -114,9 +130,20 @@ class LlmSettings(BaseModel):
             raise ValueError(f"a provider cannot be called {odd!r}: take letters, digits, dots, - and _ (parlor is the built-in one)")
         if bare := next((name for name in self.models if "/" not in name), None):
             raise ValueError(f"llm.models.{bare} needs its provider's name in front: main/{bare}")
+        for name, model in self.models.items():
+            self._check_fallbacks(name, model.fallbacks)
         if self.default_provider is not None and self.default_provider not in (*self.providers, "parlor"):
             raise ValueError(f"default_provider is {self.default_provider!r}, and no provider is called that")
         return self
+
+    def _check_fallbacks(self, name: str, fallbacks: Sequence[str]) -> None:
+        where = f"llm.models.{name!r} has the fallback"
+        for number, each in enumerate(fallbacks):
+            provider, _, rest = each.partition("/")
+            if each != _BUILT_IN and not (rest and provider in self.providers):
+                raise ValueError(f"{where} {each!r}: it takes {_BUILT_IN} and full names, with one of the providers {', '.join(self.providers)} in front")
+            if each == name or each in fallbacks[:number]:
+                raise ValueError(f"{where} {each!r} {'which is the model itself' if each == name else 'twice'}")
 
     def warnings(self, _root: Any) -> Sequence[str]:
         """What may start and is probably not meant."""

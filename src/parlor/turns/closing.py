@@ -8,14 +8,14 @@ import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.events import Events
-from parlor.llm import Usage
 from parlor.turns import queries
 from parlor.turns.errors import Fenced
 from parlor.turns.events import ENDED, TERMINAL, LogEvent, TurnCompleted, TurnEnding, TurnStopped
+from parlor.turns.metering import Bill
 from parlor.turns.running import Ending
 from parlor.turns.segments import Numbered
 from parlor.turns.states import SENTENCES, Reason
-from parlor.wallet import Price, WalletService
+from parlor.wallet import WalletService
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,12 @@ class Closing:
     question_id: UUID
     answer_id: UUID
     agent: str
-    model: str
-    price: Price
+    bill: Bill
     hold_micros: int
     old_epoch: int
     epoch: int
     ending: Ending
     parts: list[dict[str, Any]]
-    usage: Usage
     unsaved: list[Numbered]
     terminal_number: int
 
@@ -50,9 +48,10 @@ class TurnCloser:
 
         Locks in the order session (by whoever keeps the answer), turn, wallet.
         """
-        cost_micros = closing.price.cost_micros(closing.usage.input_tokens, closing.usage.output_tokens)
+        bill, used, model = closing.bill, closing.bill.usage, closing.bill.answered_by.model
+        cost_micros = bill.cost_micros
         charge_micros = min(cost_micros, closing.hold_micros)
-        usage: dict[str, int] = msgspec.to_builtins(closing.usage)
+        usage: dict[str, int] = msgspec.to_builtins(used)
         if closing.session_id is not None:
             self._events.record(tx, self._ending_event(closing, closing.session_id, usage))
         state, reason = closing.ending.state, closing.ending.reason
@@ -63,21 +62,21 @@ class TurnCloser:
             epoch=closing.epoch,
             state=state,
             reason=None if reason is None else reason.value,
+            model=model,
             usage=usage,
             charge_micros=charge_micros,
         ):
             raise Fenced()
         if any(part["type"] == "tool_call" for part in closing.parts):
             queries.lose_steps(tx, closing.turn_id)
-        explanation = closing.price.explain(closing.usage.input_tokens, closing.usage.output_tokens)
         self._wallet.settle(
             tx,
             turn_id=closing.turn_id,
             cost_micros=cost_micros,
-            model=closing.model,
-            explanation=explanation,
-            input_tokens=closing.usage.input_tokens,
-            output_tokens=closing.usage.output_tokens,
+            model=model,
+            explanation=bill.explain(),
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
         )
         terminal = Numbered(closing.terminal_number, _terminal(closing, charge_micros))
         queries.save_segment(tx, closing.turn_id, [*closing.unsaved, terminal])
@@ -89,7 +88,7 @@ class TurnCloser:
                     session_id=closing.session_id,
                     turn_id=closing.turn_id,
                     agent=closing.agent,
-                    model=closing.model,
+                    model=model,
                     reason=None if reason is None else reason.value,
                     charge_micros=charge_micros,
                     usage=usage,
@@ -116,7 +115,7 @@ def _terminal(closing: Closing, charge_micros: int) -> LogEvent:
     message_id = closing.answer_id if closing.parts else None
     kind = TERMINAL[closing.ending.state]
     if kind is TurnCompleted or kind is TurnStopped:
-        return kind(message_id=message_id, usage=closing.usage, charge_micros=charge_micros)
+        return kind(message_id=message_id, usage=closing.bill.usage, charge_micros=charge_micros)
     reason = closing.ending.reason or Reason.INTERNAL
     problem = {"type": "about:blank", "title": SENTENCES[reason], "code": f"turn.{reason.value}", "reason": reason.value}
-    return kind(problem=problem, message_id=message_id, usage=closing.usage, charge_micros=charge_micros)  # pyright: ignore[reportCallIssue]  # failed or interrupted
+    return kind(problem=problem, message_id=message_id, usage=closing.bill.usage, charge_micros=charge_micros)  # pyright: ignore[reportCallIssue]  # failed or interrupted

@@ -34,6 +34,16 @@ class StepStarted(LogEvent, frozen=True, tag="step.started"):
     """Estimated; what the step is charged by when its provider never tells."""
 
 
+class ModelFallback(LogEvent, frozen=True, tag="model.fallback", omit_defaults=False):
+    """A model has failed before its first word, and another is asked: at its own price, which is told, because the rest of the step is paid for at that."""
+
+    source: str = msgspec.field(name="from")
+    target: str = msgspec.field(name="to")
+    reason: str
+    input_micros_per_mtok: int
+    output_micros_per_mtok: int
+
+
 class ReasoningDelta(LogEvent, frozen=True, tag="reasoning.delta"):
     text: str
 
@@ -93,6 +103,7 @@ class TurnInterrupted(LogEvent, frozen=True, tag="turn.interrupted", omit_defaul
 AnyLogEvent = (
     TurnStarted
     | StepStarted
+    | ModelFallback
     | ReasoningDelta
     | TextDelta
     | ToolCalled

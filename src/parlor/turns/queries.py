@@ -57,19 +57,19 @@ _end_turn = statement(
     update(Turn)
     .where(Turn.id == bindparam("turn_id"), Turn.epoch == bindparam("old_epoch"), Turn.ended_at.is_(None))
     .values(
-        columns_of(Turn, "state", "reason", "epoch", "usage", "charge_micros", "ended_at") | {"lease_owner": None, "lease_expires_at": None},
+        columns_of(Turn, "state", "reason", "model", "epoch", "usage", "charge_micros", "ended_at") | {"lease_owner": None, "lease_expires_at": None},
     )
     .returning(Turn.id)
 )
 
 
 def end_turn(
-    tx: Transaction, turn_id: UUID, *, old_epoch: int, epoch: int, state: TurnState, reason: str | None, usage: dict[str, int], charge_micros: int
+    tx: Transaction, turn_id: UUID, *, old_epoch: int, epoch: int, state: TurnState, reason: str | None, model: str, usage: dict[str, int], charge_micros: int
 ) -> bool:
-    """Terminal is final: False when somebody else has ended the turn, or taken it over."""
+    """`model` is the one that answered. Terminal is final: False when somebody else has ended the turn, or taken it over."""
     row = tx.run(
         _end_turn,
-        **{"turn_id": turn_id, "old_epoch": old_epoch, "epoch": epoch, "state": state.value, "reason": reason},
+        **{"turn_id": turn_id, "old_epoch": old_epoch, "epoch": epoch, "state": state.value, "reason": reason, "model": model},
         **{"usage": usage, "charge_micros": charge_micros, "ended_at": tx.now()},
     )
     return row.one_or_none() is not None

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from parlor.llm import Usage, estimate_tokens
-from parlor.turns.events import LogEvent, StepStarted, UsageReported
+from parlor.llm import FellBack, Offer, Usage, estimate_tokens
+from parlor.turns.events import LogEvent, ModelFallback, StepStarted, UsageReported
 from parlor.turns.log import TurnLog
-from parlor.turns.metering import NOTHING, plus, usage_of
+from parlor.turns.metering import NOTHING, Bill, bill_of, plus
 from parlor.turns.segments import Numbered
 from parlor.turns.states import Reason, TurnState
 from parlor.wallet import Price
@@ -74,6 +74,11 @@ class RunningTurn:
         self.is_accepted = False
         self.log.append(StepStarted(step=step, prompt_tokens=prompt_tokens))
 
+    def fall_back(self, event: FellBack, price: Price) -> None:
+        """The step goes on with another model, at its price, which has not taken the request yet."""
+        self.is_accepted = False
+        self.log.append(ModelFallback(event.source, event.target, event.reason, price.input_micros_per_mtok, price.output_micros_per_mtok))
+
     def report_usage(self, usage: Usage) -> None:
         """The provider's count for the step that just ran; the event carries the sum of all steps."""
         self._reported = total = plus(self._reported, usage)
@@ -81,12 +86,13 @@ class RunningTurn:
 
     def estimate_usage(self, unlogged_text: str = "") -> None:
         """Closes a step whose provider did not tell. `unlogged_text` is what it wrote beside the deltas: the tool calls."""
-        total = plus(self.usage(), Usage(input_tokens=0, output_tokens=estimate_tokens(unlogged_text) if unlogged_text else 0))
+        total = plus(self.bill().usage, Usage(input_tokens=0, output_tokens=estimate_tokens(unlogged_text) if unlogged_text else 0))
         self._reported = total
         self.log.append(UsageReported(total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens))
 
-    def usage(self) -> Usage:
-        return usage_of(self.log.events, is_accepted=self.is_accepted)
+    def bill(self) -> Bill:
+        """Of what was used so far."""
+        return bill_of(self.log.events, Offer(self.turn.model, self.turn.price), is_accepted=self.is_accepted)
 
     def unsaved(self) -> list[Numbered]:
         numbers, events = self.log.numbers, self.log.events

@@ -6,12 +6,13 @@ from typing import Any
 import structlog
 
 from parlor.core.db import Database, Transaction
+from parlor.llm import Offer
 from parlor.turns import queries
 from parlor.turns.closing import Closing, TurnCloser
 from parlor.turns.engine import TurnEngine
 from parlor.turns.errors import Fenced
 from parlor.turns.events import LogEvent, ToolCalled, ToolResult
-from parlor.turns.metering import usage_of
+from parlor.turns.metering import bill_of
 from parlor.turns.running import Ending
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered, parts_of, results_missing
 from parlor.turns.states import Reason, TurnState
@@ -66,14 +67,12 @@ class TurnSweep:
                 question_id=turn.question_id,
                 answer_id=turn.answer_id,
                 agent=turn.agent,
-                model=turn.model,
-                price=self._price_of(tx, turn),
+                bill=bill_of(events, Offer(turn.model, self._price_of(tx, turn)), is_accepted=self._wallet.assume_accepted),
                 hold_micros=turn.hold_micros,
                 old_epoch=turn.epoch,
                 epoch=turn.epoch + 1,
                 ending=Ending(TurnState.INTERRUPTED, Reason.SERVER_RESTART),
                 parts=parts_of(events),
-                usage=usage_of(events, is_accepted=self._wallet.assume_accepted),
                 unsaved=unsaved,
                 terminal_number=first_number + len(unsaved),
             ),

@@ -33,6 +33,7 @@ class Turn(Base):
     """Given out in T1; a message of this id exists only once there is something to keep."""
     agent: Mapped[str] = mapped_column(String(200))
     model: Mapped[str] = mapped_column(String(300))
+    """The one that was asked; once the turn has ended, the one that answered."""
     state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(String(40))
     epoch: Mapped[int] = mapped_column(Integer)

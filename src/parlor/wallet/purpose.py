@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class HoldFor:
-    """What the usage of a hold is counted under: all of it as it was when the hold was made."""
+    """What the usage of a hold is counted under, as it was when the hold was made; `model` until another answers in its place."""
 
     model: str | None = None
     agent: str | None = None

@@ -90,6 +90,7 @@ _resolve = statement(
         charge_micros=case((HoldRow.amount_micros < _micros("cost"), HoldRow.amount_micros), else_=_micros("cost")),
         overrun_micros=case((HoldRow.amount_micros < _micros("cost"), _micros("cost") - HoldRow.amount_micros), else_=0),
         resolved_at=bindparam("now", type_=UtcTime()),
+        model=func.coalesce(bindparam("answered_by", type_=String()), HoldRow.model),
         **columns_of(HoldRow, "input_tokens", "output_tokens"),
     )
     .returning(*_HOLD)
@@ -209,10 +210,15 @@ def set_amount(tx: Transaction, hold_id: UUID, amount_micros: int) -> None:
     tx.run(_set_amount, hold_id=hold_id, amount=amount_micros)
 
 
-def resolve(tx: Transaction, hold_id: UUID, outcome: str, cost_micros: int = 0, *, input_tokens: int = 0, output_tokens: int = 0) -> Any:
-    """Close an open hold and split the cost into charge and overrun. None if it is closed already, or was never there."""
-    tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-    return tx.run(_resolve, hold_id=hold_id, outcome=outcome, cost=cost_micros, now=tx.now(), **tokens).one_or_none()
+def resolve(
+    tx: Transaction, hold_id: UUID, outcome: str, cost_micros: int = 0, *, model: str | None = None, input_tokens: int = 0, output_tokens: int = 0
+) -> Any:
+    """Close an open hold and split the cost into charge and overrun. `model` is the one that answered, where it may be another than was held for.
+
+    None if it is closed already, or was never there.
+    """
+    used = {"answered_by": model, "input_tokens": input_tokens, "output_tokens": output_tokens}
+    return tx.run(_resolve, hold_id=hold_id, outcome=outcome, cost=cost_micros, now=tx.now(), **used).one_or_none()
 
 
 def expired(tx: Transaction, most: int) -> list[UUID]:

@@ -136,7 +136,8 @@ class WalletService:
         """
         _check_cost(cost_micros)
         wanted = _one_of(turn_id, hold_id)
-        row = queries.resolve(tx, wanted, "settled", min(cost_micros, MOST_MICROS), input_tokens=input_tokens, output_tokens=output_tokens)
+        used = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+        row = queries.resolve(tx, wanted, "settled", min(cost_micros, MOST_MICROS), model=model, **used)
         if row is None:
             row = _there(queries.find_hold(tx, wanted))
         elif row.charge_micros or row.overrun_micros:

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
 from parlor.core.outbound import OutboundFailed
-from parlor.llm.errors import ModelFailed
+from parlor.llm.errors import Fault, ModelFailed
 from parlor.llm.providers.complaints import OVERLOADED, Complaint, complaint_of_body
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ _MAX_ERROR_BYTES = 64 * 1024
 _ERROR_BODY_SECONDS = 2
 _BUSY = (429, 503, 529)
 """Turned away before any work was done. 529 is Anthropic's word for being overloaded."""
+_NOT_FOR_US = (401, 402, 403, 404, 408, 409)
+"""Refused for what we are, or for the moment, and not for what was asked."""
 _KEY_REFUSED = "The model's provider refused our key."
 
 
@@ -91,8 +93,16 @@ def _failure_of(status: int, complaint: Complaint) -> ModelFailed:
         404: "The model's provider does not know this model.",
         529: OVERLOADED,
     }
+    if complaint.is_about_key:
+        return ModelFailed("provider_error", _KEY_REFUSED, fault="refusal", status=status)
     detail = "The conversation is longer than the model can read." if complaint.is_too_long else details.get(status)
-    return ModelFailed("provider_error", _KEY_REFUSED if complaint.is_about_key else detail, status=status)
+    return ModelFailed("provider_error", detail, fault=_fault_of(status), status=status)
+
+
+def _fault_of(status: int) -> Fault:
+    if status >= 500:
+        return "outage"
+    return "refusal" if status in _NOT_FOR_US else "request"
 
 
 def retry_after_of(reply: "Reply") -> float | None:
