@@ -8,6 +8,7 @@ from parlor.llm.settings import LlmSettings
 from parlor.wallet import CurrentPrices, WalletSettings
 
 NOBODY = "http://127.0.0.1:9/v1"
+IDLE = {"breaker": "closed", "breakers": {}, "calls": 0, "most_calls": 1024}
 
 
 async def look(outbound: Outbound, **base_urls: str) -> Health:
@@ -22,7 +23,7 @@ async def test_providers_are_healthy_each_for_itself(outbound: Outbound, fake: F
     health = await look(outbound, main=fake.base_url, dead=NOBODY)
 
     assert health.status == Status.DEGRADED
-    assert health.details["providers"]["main"] == {"status": "ok", "models": 4, "last_error": None}
+    assert health.details["providers"]["main"] == {"status": "ok", "models": 4, "last_error": None, **IDLE}
     assert health.details["providers"]["dead"]["status"] == "down"
     assert "dead" in (health.advice or "")
 
