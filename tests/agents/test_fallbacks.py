@@ -125,12 +125,11 @@ async def test_when_both_are_down_the_turn_fails_and_costs_nothing(house: Served
 
 async def test_each_step_asks_the_first_model_again_and_is_paid_for_at_who_answered(house: ServedHouse, provider: FakeModel) -> None:
     call = FakeToolCall(name="calculator", arguments='{"expression": "1 + 1"}')
-    provider.script("two", Script(tool_calls=(call,), usage=USAGE))
+    provider.next(DOWN, Script(tool_calls=(call,), usage=USAGE), Script(chunks=2, usage={"prompt_tokens": 100, "completion_tokens": 2}))
     ann = await house.person()
-    async with ann.stream(await ann.new_session(), "1 + 1?") as reader:
-        async for frame in reader.frames():
-            if frame.event == "tool.called":
-                provider.script("one", Script(chunks=2, usage={"prompt_tokens": 100, "completion_tokens": 2}))
+    turn, _ = await ann.ask(await ann.new_session(), "1 + 1?")
+    assert [seen.body["model"] for seen in provider.requests] == ["one", "two", "one"]
+    assert turn["model"] == "main/one"
     (turn_charge,) = await ann.charges()
     assert turn_charge["amount_micros"] == -(DEAR_MICROS + 102)
     assert turn_charge["model"] == "main/one"
