@@ -36,7 +36,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     finish: bool = True
     done: bool = True
     usage: Any = "counted"
-    """"counted", None (none is sent), or one object as the protocol has it; for OpenAI also a list of them."""
+    """"counted", None (none is sent), or one object as the protocol has it; for OpenAI also a list of them. Of embeddings: "counted", None, or a number."""
     usage_place: Literal["after_finish", "with_finish", "after_done"] = "after_finish"
 
     first_byte_seconds: float = 0
@@ -47,6 +47,11 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     split_bytes: int = 0
     """Cut the stream into pieces of so many bytes, across lines and characters."""
     newline: str = "\n"
+
+    dimensions: int = 8
+    """Of vectors for embeddings, unless the request asks for a length."""
+    surplus: int = 0
+    """So many vectors more (or, below zero, fewer) than there were texts."""
 
     status: int = 200
     headers: dict[str, str] = {}

@@ -6,12 +6,14 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from bench.fake_model import embeddings
 from bench.fake_model.anthropic import FakeAnthropic
 from bench.fake_model.gemini import FakeGemini
 from bench.fake_model.ollama import FakeOllama
@@ -28,6 +30,9 @@ _BUILT_IN = {
     "paced-64": Script(chunks=64, text="token ", pace_seconds=0.05),
     "endless": Script(chunks=20_000, pace_seconds=0.02),
 }
+
+
+EmbeddingAnswer = Callable[[dict[str, Any], Script], dict[str, Any]]
 
 
 @dataclass
@@ -210,6 +215,10 @@ class _Connection(asyncio.Protocol):
         self._begin()
 
     async def _serve(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+        if method == "POST" and (found := _embedding_of(path)) is not None:
+            model = {"model": unquote(path.removesuffix(":batchEmbedContents").rpartition("/")[2])} if found[0] is _GEMINI else {}
+            await self._embed(*found, path, headers, {**msgspec.json.decode(body), **model})
+            return
         match method, path.removeprefix("/v1"):
             case "GET", "/models" | "beta/models" | "/api/tags":
                 await self._list_models(_models_wire(path, headers))
@@ -247,7 +256,23 @@ class _Connection(asyncio.Protocol):
             await asyncio.Event().wait()
         self._send(script.status, (script.body or "").encode(), script.headers, "application/json")
 
-    async def _complete(self, wire: FakeWire, path: str, headers: dict[str, str], request: dict[str, Any]) -> None:
+    async def _embed(self, wire: FakeWire, answer: EmbeddingAnswer, path: str, headers: dict[str, str], request: dict[str, Any]) -> None:
+        """Faults in the middle of the body come after half of it."""
+        seen, script, _ = await self._begin_answer(path, headers, request)
+        if script.fault == "garbage":
+            self._write_garbage()
+        elif script.status != 200:
+            self._send(script.status, (script.body or wire.error_body(script.status)).encode(), script.headers)
+        elif script.fault is not None:
+            body = _encode(answer(request, script))
+            self._transport.write(_head(200, {"Content-Length": str(len(body)), **script.headers}, "application/json") + body[: len(body) // 2])
+            seen.answered.set()
+            await self._fail(wire, script)
+        else:
+            self._send(200, script.body.encode() if script.body is not None else _encode(answer(request, script)), script.headers)
+        seen.completed = not self._transport.is_closing()
+
+    async def _begin_answer(self, path: str, headers: dict[str, str], request: dict[str, Any]) -> tuple[Seen, Script, bytes]:
         self._fake.count += 1
         seen = self._seen = Seen(self._fake.count, path, headers, request)
         await self._fake.note(seen)
@@ -256,9 +281,16 @@ class _Connection(asyncio.Protocol):
             await asyncio.sleep(script.first_byte_seconds)
         if script.fault == "hang_before_headers":
             await asyncio.Event().wait()
+        return seen, script, encoded
+
+    def _write_garbage(self) -> None:
+        self._transport.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        self._transport.close()
+
+    async def _complete(self, wire: FakeWire, path: str, headers: dict[str, str], request: dict[str, Any]) -> None:
+        seen, script, encoded = await self._begin_answer(path, headers, request)
         if script.fault == "garbage":
-            self._transport.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-            self._transport.close()
+            self._write_garbage()
         elif script.status != 200 or script.body is not None:
             content_type = script.content_type or (wire.content_type if script.status == 200 else "application/json")
             self._send(script.status, (script.body or wire.error_body(script.status)).encode(), script.headers, content_type)
@@ -325,6 +357,12 @@ class _Connection(asyncio.Protocol):
 def _head(status: int, headers: dict[str, str], content_type: str) -> bytes:
     lines = [f"HTTP/1.1 {status} Fake", f"Content-Type: {content_type}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _embedding_of(path: str) -> tuple[FakeWire, EmbeddingAnswer] | None:
+    if path.endswith(":batchEmbedContents"):
+        return _GEMINI, embeddings.gemini
+    return {"/embeddings": (_OPENAI, embeddings.openai), "/api/embed": (_OLLAMA, embeddings.ollama)}.get(path.removeprefix("/v1"))
 
 
 def _models_wire(path: str, headers: dict[str, str]) -> FakeWire:

@@ -76,3 +76,18 @@ def test_the_question_may_come_from_standard_input(monkeypatch: pytest.MonkeyPat
 def test_an_unknown_model_is_one_line_and_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["llm", "call", "offlin", "hi"]) == 1
     assert capsys.readouterr().err == "parlor: There is no model called offlin. Did you mean parlor/offline?\n"
+
+
+def test_a_text_is_embedded_for_people_and_for_programs(provider: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["--json", "llm", "embed", "main/fake", "two words"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["model"], answer["dimensions"], answer["input_tokens"], len(answer["vector"])) == ("main/fake", 8, 2, 8)
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("from standard input"))
+    assert run(["llm", "embed", "-", "-"]) == 0
+    shown = capsys.readouterr().out
+    assert "parlor/offline-embed" in shown
+    assert "384" in shown
+
+    assert run(["llm", "embed", "main/nothing", "x"]) == 1
+    assert "no model called main/nothing" in capsys.readouterr().err

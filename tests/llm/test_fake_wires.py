@@ -1,14 +1,17 @@
-"""The fake model is judged by the official clients of Anthropic, Google and Ollama: what they accept from the fake, Parlor may rely on."""
+"""The fake model is judged by the official clients of OpenAI, Anthropic, Google and Ollama: what they accept from the fake, Parlor may rely on."""
 
 import json
 import warnings
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anthropic
 import ollama
+import openai
 import pytest
 
 from bench.fake_model import FakeModel, FakeToolCall, Script
+from bench.fake_model.embeddings import vector_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # at import, about things that are ours in no way
@@ -23,6 +26,18 @@ CALLS = Script(
     tool_calls=(FakeToolCall(name="add", arguments='{"a": 2}', id="c1", signature="dGhvdWdodA=="), FakeToolCall(name="sub", id="c2")),
 )
 UNICODE = Script(texts=("Grüße 世界 🎉",), split_bytes=1)
+
+
+class TestOpenAI:
+    @pytest.mark.parametrize("more", [{}, {"encoding_format": "float"}, {"dimensions": 3}])
+    async def test_embeddings(self, fake: FakeModel, more: dict[str, Any]) -> None:
+        """The client asks for base64 unless it is told otherwise."""
+        async with openai.AsyncOpenAI(base_url=fake.base_url, api_key="k", max_retries=0) as client:
+            found = await client.embeddings.create(model="fake", input=["one", "two words"], **more)
+
+        by_index = [each.embedding for each in sorted(found.data, key=lambda each: each.index)]
+        assert by_index == [vector_of(text, more.get("dimensions", 8)) for text in ("one", "two words")]
+        assert found.usage.prompt_tokens == 3
 
 
 class TestAnthropic:
@@ -126,6 +141,12 @@ class TestGemini:
             await self.ask(client)
         assert caught.value.code == status
 
+    @pytest.mark.parametrize("length", [None, 3])
+    async def test_embeddings(self, client: genai.Client, length: int | None) -> None:
+        found = await client.aio.models.embed_content(model="fake", contents=["one", "two words"], config={"output_dimensionality": length})
+
+        assert [each.values for each in found.embeddings] == [vector_of(text, length or 8) for text in ("one", "two words")]
+
     async def test_models(self, client: genai.Client) -> None:
         models = [model async for model in await client.aio.models.list(config={"query_base": True})]
 
@@ -168,6 +189,13 @@ class TestOllama:
 
         with pytest.raises(ollama.ResponseError):
             await self.ask(client)
+
+    @pytest.mark.parametrize("length", [None, 3])
+    async def test_embeddings(self, client: ollama.AsyncClient, length: int | None) -> None:
+        found = await client.embed(model="fake", input=["one", "two words"], dimensions=length)
+
+        assert list(found.embeddings) == [vector_of(text, length or 8) for text in ("one", "two words")]
+        assert found.prompt_eval_count == 3
 
     async def test_models(self, client: ollama.AsyncClient) -> None:
         assert "bench-64:latest" in [model.model for model in (await client.list()).models]

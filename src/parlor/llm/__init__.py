@@ -7,6 +7,9 @@ from parlor.core.lazy import exports
 from parlor.llm.errors import EmptyMessage, FailureReason, MessageTooLong, ModelFailed, NoModel, PromptTooLong, UnknownModel, UnsupportedInput
 from parlor.llm.ports import (
     Accepted,
+    EmbeddedBatch,
+    Embedder,
+    Embeddings,
     FellBack,
     Finished,
     FinishReason,
@@ -25,6 +28,7 @@ from parlor.llm.ports import (
     ToolSpec,
     Usage,
     UsageSeen,
+    Vector,
 )
 from parlor.llm.prompts import message_tokens, request_tokens
 from parlor.llm.questions import checked_text
@@ -32,16 +36,18 @@ from parlor.llm.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess
+    from parlor.llm.embeddings.call import Embedded
     from parlor.llm.gate import Answering, GatedCall, ModelGate
     from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
     from parlor.llm.routing.routed import Offer, offers_of
 
 __all__ = [
-    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "EmptyMessage", "FailureReason", "FellBack", "FinishReason", "Finished", "GatedCall", "ImagePart",
-    "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry",
-    "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta",
-    "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "checked_text", "estimate_tokens", "message_tokens", "offers_of", "request_tokens",
+    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "Embedded", "EmbeddedBatch", "Embedder", "Embeddings", "EmptyMessage", "FailureReason", "FellBack",
+    "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo",
+    "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen",
+    "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector", "checked_text",
+    "estimate_tokens", "message_tokens", "offers_of", "request_tokens",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -50,6 +56,7 @@ __getattr__ = exports(
     {
         "parameters": "ModelParams",
         "access": "EVERYBODY OPERATOR ModelAccess",
+        "embeddings.call": "Embedded",
         "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
         "routing.routed": "Offer offers_of",

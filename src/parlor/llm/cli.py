@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="List the models, and call one.")
 _COLUMNS = ("name", "default", "context_tokens", "max_output_tokens", "input_micros_per_mtok", "output_micros_per_mtok")
 _WHERE_ANY = ("capabilities", "aliases", "groups")
 """Columns that are left out where no model has any."""
+_SHOWN_NUMBERS = 8
 
 
 @app.command("models")
@@ -64,6 +65,33 @@ def call(
             line.print_json(answer)
         else:
             typer.echo()
+
+    line.run(work, modules=["llm"])
+
+
+@app.command("embed")
+def embed(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(help="An embedding model, an alias, or - for the default one.")],
+    text: Annotated[str, typer.Argument(help="What to embed; - reads standard input.")],
+) -> None:
+    """Turn a text into a vector: its length, tokens and first numbers, or all of it with --json. Nothing is stored and nothing is charged."""
+    line = command_line(ctx)
+    content = sys.stdin.read() if text == "-" else text
+
+    async def work(container: "AsyncContainer") -> None:
+        from parlor.llm.access import OPERATOR
+        from parlor.llm.gate import uncharged_embeddings
+        from parlor.llm.registry import ModelRegistry
+
+        found = await (await container.get(ModelRegistry)).find_embedder(None if model == "-" else model, OPERATOR)
+        embeddings = await uncharged_embeddings(found, [content])
+        vector = embeddings.vectors[0].tolist()
+        row: dict[str, Any] = {"model": found.name, "dimensions": len(vector), "input_tokens": embeddings.batches[0].input_tokens}
+        if line.json:
+            line.print_json({**row, "vector": vector})
+        else:
+            line.print_record({**row, "vector": " ".join(f"{number:.4f}" for number in vector[:_SHOWN_NUMBERS]) + " ..."})
 
     line.run(work, modules=["llm"])
 

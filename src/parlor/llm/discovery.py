@@ -33,11 +33,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Listing:
-    """`models`: by name; None when the provider does not say what it has, and `error` says why."""
+    """`models`: by name; None when the provider does not say what it has, and `error` says why. `embedders` are models for nothing but embeddings."""
 
     models: Mapping[str, Limits] | None = None
     error: str | None = None
     is_reachable: bool = True
+    embedders: frozenset[str] = frozenset()
     looked_at: float = field(default=0, compare=False)
 
 
@@ -56,7 +57,7 @@ async def fetch_models(endpoint: Endpoint, outbound: Outbound, timeouts: Timeout
     models = _models_of(endpoint.kind, given)
     if endpoint.kind == "ollama":
         models |= await _shown_at_ollama(list(models)[:_MAX_SHOWN], endpoint, outbound, timeouts)
-    return Listing(models)
+    return Listing(models, embedders=_embedders_of(endpoint.kind, given))
 
 
 def _models_of(kind: Kind, given: Any) -> dict[str, Limits]:
@@ -64,6 +65,12 @@ def _models_of(kind: Kind, given: Any) -> dict[str, Limits]:
     listed: Any = next((found for name in ("data", "models") if (found := field_of(given, name)) is not None), given)
     named = ((_name_of(kind, row), row) for row in rows_of(listed)[:_MAX_MODELS] if _answers(row))
     return {name: Limits(_size(row, _CONTEXT_NAMES), _size(row, _OUTPUT_NAMES), told_by(kind, row)) for name, row in named if name}
+
+
+def _embedders_of(kind: Kind, given: Any) -> frozenset[str]:
+    """Of those that say what each model is for: Gemini."""
+    rows = (row for row in rows_of(field_of(given, "models"))[:_MAX_MODELS] if not _answers(row) and "embedContent" in row["supportedGenerationMethods"])
+    return frozenset(name for row in rows if (name := _name_of(kind, row)))
 
 
 def _name_of(kind: Kind, row: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""The door to a model for everything that is no turn: stateless chat, titles, analysis. It holds what a call may cost, and settles what it has cost.
+"""The door to a model for everything that is no turn: stateless chat, titles, analysis, embeddings. It holds what a call may cost, and settles what it did.
 
 A turn's calls are the agent loop's, by the turn's own hold. A test sees to it that nobody else calls a model.
 """
@@ -13,9 +13,11 @@ import structlog
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import StorageFull, Unavailable
+from parlor.llm.embeddings.cache import EmbeddingCache
+from parlor.llm.embeddings.call import Embedded, EmbeddingCall, EmbeddingMeter
 from parlor.llm.errors import ModelFailed
 from parlor.llm.metering import CallMeter
-from parlor.llm.ports import Model, ModelEvent, ModelRequest, Usage
+from parlor.llm.ports import Embedder, Embeddings, Model, ModelEvent, ModelRequest, Usage, Vector
 from parlor.llm.prompts import request_tokens
 from parlor.llm.routing.routed import Offer, offers_of
 from parlor.wallet import Hold, HoldFor, Price, PriceBook, WalletService, WalletSettings
@@ -54,12 +56,20 @@ class GatedCall:
 
 class ModelGate:
     def __init__(
-        self, db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings, *, pauses_seconds: Sequence[float] = PAUSES_SECONDS
+        self,
+        db: Database,
+        wallet: WalletService,
+        prices: PriceBook,
+        settings: WalletSettings,
+        *,
+        embeddings: EmbeddingCache | None = None,
+        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
     ) -> None:
         self._db = db
         self._wallet = wallet
         self._prices = prices
         self._longest_seconds = settings.hold_ttl_seconds - min(_MOST_LEAD_SECONDS, settings.hold_ttl_seconds / 2)
+        self._embeddings = embeddings
         self._pauses_seconds = pauses_seconds
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -94,7 +104,50 @@ class ModelGate:
             last_call.cancel()
             await self.settle(call)
 
-    async def settle(self, call: GatedCall) -> None:
+    async def embed(self, account_id: UUID, embedder: Embedder, texts: Sequence[str], *, purpose: str, api_key_id: UUID | None = None) -> Embedded:
+        """Vectors of `texts`. Each different text is sent and paid for once, and not at all when it is remembered for this account.
+
+        Holds the estimate, calls, and settles what the provider accepted, also when another part of it failed: that part is remembered, and free the next
+        time. Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Embedder.embed` raises: a ModelFailed has `charge_micros`
+        among its facts.
+        """
+        distinct = list(dict.fromkeys(texts))
+        vectors: dict[str, Vector] = {} if self._embeddings is None else await self._embeddings.find(account_id, embedder, distinct)
+        remembered, calls = len(vectors), list[EmbeddingCall]()
+        while missing := [text for text in distinct if text not in vectors]:
+            call = await self._embed(account_id, embedder, missing, purpose, api_key_id)
+            calls.append(call)
+            vectors |= call.meter.vectors
+            # a model that gives vectors of another length than it used to is another model: what was remembered is not comparable
+            length = len(vectors[missing[0]])
+            vectors = {text: vector for text, vector in vectors.items() if len(vector) == length}
+            remembered = min(remembered, len(vectors) - len(missing))
+        charges = [call.charge_micros for call in calls]
+        charge_micros = None if None in charges else sum(charge or 0 for charge in charges)
+        return Embedded(embedder.name, [vectors[text] for text in texts], sum(call.meter.input_tokens for call in calls), charge_micros, remembered)
+
+    async def _embed(self, account_id: UUID, embedder: Embedder, texts: Sequence[str], purpose: str, api_key_id: UUID | None) -> EmbeddingCall:
+        await self._prices.fresh()
+        price, meter = embedder.price, EmbeddingMeter(texts)
+        amount_micros, what = price.cost_micros(meter.estimated_tokens, 0), HoldFor(model=embedder.name, api_key_id=api_key_id)
+        hold = await self._db.write(lambda tx: self._wallet.hold(tx, account_id, amount_micros, purpose=purpose, for_=what))
+        call = EmbeddingCall(embedder, price, hold, purpose, meter)
+        try:
+            async with asyncio.timeout(self._longest_seconds):
+                await embedder.embed(texts, meter.take)
+        except ModelFailed as failure:
+            await self.settle(call)
+            failure.facts["charge_micros"] = call.charge_micros
+            raise
+        except TimeoutError as error:
+            raise ModelFailed("provider_unreachable", "The embeddings took longer than credit is held for.", accepted=True) from error
+        finally:
+            await self.settle(call)
+            if self._embeddings is not None:
+                await self._embeddings.keep(account_id, embedder, meter.vectors)
+        return call
+
+    async def settle(self, call: GatedCall | EmbeddingCall) -> None:
         """Once, whoever asks; also when the one who asks is cancelled meanwhile."""
         await asyncio.shield(self._begin_settling(call))
 
@@ -102,7 +155,7 @@ class ModelGate:
         """Waits for settlements whose callers are gone."""
         await asyncio.gather(*self._settling)
 
-    def _begin_settling(self, call: GatedCall) -> "asyncio.Task[None]":
+    def _begin_settling(self, call: GatedCall | EmbeddingCall) -> "asyncio.Task[None]":
         if call.settlement is None:
             call.usage = call.meter.usage()
             call.settlement = asyncio.create_task(self._until_settled(call), name=f"settlement of {call.hold_id}")
@@ -110,7 +163,7 @@ class ModelGate:
             call.settlement.add_done_callback(self._settling.discard)
         return call.settlement
 
-    async def _until_settled(self, call: GatedCall) -> None:
+    async def _until_settled(self, call: GatedCall | EmbeddingCall) -> None:
         for pause_seconds in (*self._pauses_seconds, None):
             try:
                 call.charge_micros = await self._db.write(lambda tx: self._settle(tx, call))
@@ -121,7 +174,7 @@ class ModelGate:
                     return
                 await asyncio.sleep(pause_seconds)
 
-    def _settle(self, tx: Transaction, call: GatedCall) -> int:
+    def _settle(self, tx: Transaction, call: GatedCall | EmbeddingCall) -> int:
         usage = call.usage
         if usage is None:
             self._wallet.void(tx, hold_id=call.hold_id)
@@ -164,6 +217,11 @@ class Answering:
 def uncharged(model: Model, request: ModelRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[ModelEvent]]]:
     """For whoever sits at the server's own command line: nothing is stored and nothing is charged."""
     return model.stream(request)
+
+
+async def uncharged_embeddings(embedder: Embedder, texts: Sequence[str]) -> Embeddings:
+    """Likewise."""
+    return await embedder.embed(texts)
 
 
 def _longest_answer(model: Model, request: ModelRequest, prompt_tokens: int) -> int:

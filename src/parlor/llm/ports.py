@@ -1,14 +1,18 @@
 """What a model is to the rest of Parlor, and the typed events it streams."""
 
+from array import array
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
     from parlor.wallet import Price
+
+Vector: TypeAlias = "array[float]"
+"""Float32, as it lies in memory: `numpy.frombuffer(vector, "float32")` copies nothing."""
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -161,5 +165,60 @@ class Model(Protocol):
 
         The last item ends with Finished, and UsageSeen stands before it when the provider told its usage. Leaving the context, also by
         cancellation, closes the connection at once. Raises ModelFailed, on entering or while iterating, and UnsupportedInput on entering.
+        """
+        ...
+
+
+class EmbeddedBatch(msgspec.Struct, frozen=True):
+    """What one request came to: the vectors of `texts[start:start + count]`, none when the provider took the request and its answer was no good.
+
+    `input_tokens` are the provider's count, None when it tells none.
+    """
+
+    start: int
+    count: int
+    vectors: "Sequence[Vector]" = ()
+    input_tokens: int | None = None
+
+
+class Embeddings(msgspec.Struct, frozen=True):
+    """One vector for each text, in their order and all of one length."""
+
+    vectors: "Sequence[Vector]"
+    batches: Sequence[EmbeddedBatch] = ()
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose angles say how much they have to do with each other."""
+
+    @property
+    def name(self) -> str:
+        """`main/embed-x`, as with models."""
+        ...
+
+    @property
+    def price(self) -> "Price":
+        """Only its input side counts."""
+        ...
+
+    @property
+    def space(self) -> str:
+        """Vectors can be compared, and used again, as long as this is the same: it names the model, where it runs, and the length that is asked of it."""
+        ...
+
+    @property
+    def dimensions(self) -> int | None:
+        """Numbers in a vector; None until one has been seen."""
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a vector is worth remembering: it came over the network."""
+        ...
+
+    async def embed(self, texts: Sequence[str], tell: "Callable[[EmbeddedBatch], None] | None" = None) -> Embeddings:
+        """`tell` gets each request that the provider accepted, as soon as it has ended, also when another fails: whoever pays counts those.
+
+        Raises ModelFailed when any of it failed, and UnsupportedInput for an empty text.
         """
         ...

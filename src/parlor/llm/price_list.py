@@ -54,10 +54,13 @@ class PriceList:
         await self._book.fresh()
         try:
             return (await self._registry.find(model, OPERATOR)).name
-        except UnknownModel:
+        except UnknownModel as unknown:
             if model in self._book.models():
                 return model
-            raise
+            try:
+                return (await self._registry.find_embedder(model, OPERATOR)).name
+            except UnknownModel:
+                raise unknown from None
 
     def _now(self, model: str) -> ListedPrice:
         found = self._book.price_of(model)

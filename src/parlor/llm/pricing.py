@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from parlor.llm.embeddings.offline import NAME as OFFLINE_EMBEDDER
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.settings import LlmSettings
 from parlor.wallet import CurrentPrices, Price
@@ -24,8 +25,8 @@ class Pricing:
         return self._current.of(model) or self.unset(model)[0]
 
     def unset(self, model: str) -> tuple[Price, PriceSource]:
-        """What it costs as long as nobody has set a price. The built-in model is free then."""
+        """What it costs as long as nobody has set a price. The built-in ones are free then."""
         known = self._settings.models.get(model)
         if known is not None and known.price is not None:
             return known.price, "file"
-        return (FREE if model == OFFLINE else self._default_price), "default"
+        return (FREE if model in (OFFLINE, OFFLINE_EMBEDDER) else self._default_price), "default"

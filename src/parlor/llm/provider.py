@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 
 from dishka import Provider, Scope
 
+from parlor.core.cache import Cache
 from parlor.core.db import Database
 from parlor.core.lifecycle import StartupNotices
 from parlor.core.outbound import Outbound
+from parlor.llm.embeddings.cache import EmbeddingCache
 from parlor.llm.gate import ModelGate
 from parlor.llm.price_list import PriceList
 from parlor.llm.pricing import Pricing
@@ -25,8 +27,12 @@ async def _registry(settings: LlmSettings, pricing: Pricing, outbound: Outbound)
     await registry.close()
 
 
-async def _gate(db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings) -> AsyncIterator[ModelGate]:
-    gate = ModelGate(db, wallet, prices, settings)
+def _embedding_cache(cache: Cache, settings: LlmSettings) -> EmbeddingCache:
+    return EmbeddingCache(cache, settings.embeddings)
+
+
+async def _gate(db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings, embeddings: EmbeddingCache) -> AsyncIterator[ModelGate]:
+    gate = ModelGate(db, wallet, prices, settings, embeddings=embeddings)
     yield gate
     await gate.close()
 
@@ -39,6 +45,7 @@ def llm_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide(_pricing)
     provider.provide(_registry)
+    provider.provide(_embedding_cache)
     provider.provide(_gate)
     provider.provide(PriceList)
     provider.decorate(_notices)

@@ -14,6 +14,7 @@ from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess, ModelGroups
 from parlor.llm.capabilities import OF_THE_BUILT_IN_MODEL, Capabilities, listed
 from parlor.llm.catalogue import Catalogue
 from parlor.llm.discovery import Limits, Listing
+from parlor.llm.embeddings.finder import Embedders
 from parlor.llm.endpoints import Kind, endpoint_of
 from parlor.llm.errors import NoModel, UnknownModel
 from parlor.llm.offline import NAME as OFFLINE
@@ -28,7 +29,7 @@ from parlor.llm.settings import LlmSettings, ModelSettings
 from parlor.wallet import Price
 
 if TYPE_CHECKING:
-    from parlor.llm.ports import Model
+    from parlor.llm.ports import Embedder, Model
 
 _MISS_SECONDS = 10
 """A name that a provider did not list is asked for again, at most this often: it may be new."""
@@ -89,6 +90,7 @@ class ModelRegistry:
         self.guards = Guards(settings)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
         self._models: dict[str, Model] = {OFFLINE: self._offline}
+        self._embedders = Embedders(settings, pricing, outbound, {name: catalogue.endpoint for name, catalogue in self._catalogues.items()})
         self._groups = ModelGroups(settings)
         self._found: dict[tuple[str | None, ModelAccess], tuple[Model, float]] = {}
 
@@ -163,6 +165,20 @@ class ModelRegistry:
             for name, each in self._catalogues.items()
         ]
 
+    async def find_embedder(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Embedder":
+        """The embedding model called `name`, as with `find`; None is the one of the settings, or parlor/offline-embed.
+
+        Raises UnknownModel, and UnsupportedInput for a model whose protocol has no embeddings.
+        """
+        asked = name or self._embedders.default_name()
+        target = self._settings.aliases.get(asked, asked)
+        if (built_in := self._embedders.built_in(target)) is not None and self._groups.allow(access, built_in.name):
+            return built_in
+        provider, _, rest = target.partition("/")
+        if (catalogue := self._catalogues.get(provider)) is not None and rest in (await catalogue.look()).embedders and self._groups.allow(access, target):
+            return self._embedders.get(target)
+        return self._embedders.get((await self._find(asked, access)).name)
+
     async def refresh(self) -> None:
         """Ask every provider again for what it has."""
         await asyncio.gather(*(catalogue.look_again(0) for catalogue in self._catalogues.values()))
@@ -207,7 +223,8 @@ class ModelRegistry:
 
     async def _default_of(self, provider: str, access: ModelAccess) -> str | None:
         """The first that the settings list; else what is known to be sensible for this kind; else the first that is made for chats."""
-        if listed := next((name for name in self._settings.models if name.startswith(f"{provider}/") and self._groups.allow(access, name)), None):
+        own = (name for name in self._settings.models if name.startswith(f"{provider}/") and "embed" not in name.lower())
+        if listed := next((name for name in own if self._groups.allow(access, name)), None):
             return listed
         catalogue = self._catalogues[provider]
         names = [name for name in (await catalogue.look()).models or () if self._groups.allow(access, f"{provider}/{name}")]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from parlor.accounts import GROUP_PATTERN
 from parlor.core.outbound import Timeouts
 from parlor.llm.capabilities import Capability
+from parlor.llm.embeddings.settings import EmbeddingSettings
 from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind, base_url_of, is_sent_in_the_clear
 from parlor.wallet import Price
 
@@ -26,6 +27,13 @@ class ModelSettings(BaseModel):
     max_output_tokens: int | None = Field(default=None, ge=1, description="How long one answer may be at most. A turn holds the price of this much.")
     capabilities: tuple[Capability, ...] | None = Field(
         default=None, description="All that it can do: images, tools, reasoning, structured_output, embeddings; unset is what the provider tells of it."
+    )
+    dimensions: int | None = Field(default=None, ge=1, le=65_536, description="Of an embedding model that can shorten its vectors: the length to ask for.")
+    embeddings_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        le=2_048,
+        description="Texts in one request for embeddings; unset is 256 at api.openai.com, 32 at others of its kind.",
     )
     groups: tuple[Group, ...] | None = Field(
         default=None, description="Only accounts in one of these groups, and administrators, see and use it; unset is as its provider says, empty is everybody."
@@ -111,6 +119,7 @@ class LlmSettings(BaseModel):
     timeouts: TimeoutSettings = Field(default_factory=TimeoutSettings)
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     offline: OfflineSettings = Field(default_factory=OfflineSettings)
+    embeddings: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     default_context_tokens: int = Field(default=32_768, ge=256, description="For models that say nothing about it.")
     default_max_output_tokens: int = Field(default=4_096, ge=1, description="For models that say nothing about it.")
     discovery_seconds: float = Field(default=3, gt=0, description="How long a provider may take to list its models.")
