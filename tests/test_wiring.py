@@ -103,7 +103,7 @@ async def test_the_ground_alone_is_a_house(settings_of):
         for kind in (Clock, Database, Events, Jobs, JobRunner, Idempotency, Outbound, Shutdown, StartupNotices, RootSettings, Settings):
             assert await house.get(kind) is await house.get(kind)
         assert await house.get(Checks) == ()
-        assert {job.name for job in await house.get(JobDefinitions)} == {"events.remove_old", "idempotency.remove_expired"}
+        assert {job.name for job in await house.get(JobDefinitions)} == {"cache.forget", "events.remove_old", "idempotency.remove_expired"}
 
 
 async def test_what_modules_offer_is_collected_from_factories_that_name_what_they_need(settings_of):
