@@ -140,7 +140,7 @@ class ModelGate:
             failure.facts["charge_micros"] = call.charge_micros
             raise
         except TimeoutError as error:
-            raise ModelFailed("provider_unreachable", "The embeddings took longer than credit is held for.", accepted=True) from error
+            raise ModelFailed("provider_unreachable", "The embeddings took longer than credit is held for.", accepted=True, fault="ours") from error
         finally:
             await self.settle(call)
             if self._embeddings is not None:

@@ -90,7 +90,7 @@ class ModelRegistry:
         self.guards = Guards(settings)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
         self._models: dict[str, Model] = {OFFLINE: self._offline}
-        self._embedders = Embedders(settings, pricing, outbound, {name: catalogue.endpoint for name, catalogue in self._catalogues.items()})
+        self._embedders = Embedders(settings, pricing, outbound, self.guards, {name: each.endpoint for name, each in self._catalogues.items()})
         self._groups = ModelGroups(settings)
         self._found: dict[tuple[str | None, ModelAccess], tuple[Model, float]] = {}
 

@@ -1,13 +1,14 @@
 """Which embedding models there are: those of the settings, those that providers list, and the built-in one."""
 
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from bench.fake_model import FakeModel, Script
 from parlor.core.outbound import Outbound
-from parlor.llm import EVERYBODY, ModelAccess, ModelRegistry, UnknownModel, UnsupportedInput
+from parlor.llm import EVERYBODY, ModelAccess, ModelFailed, ModelRegistry, UnknownModel, UnsupportedInput
 from parlor.llm.embeddings.offline import NAME
 from parlor.llm.pricing import Pricing
 from parlor.llm.settings import LlmSettings
@@ -100,3 +101,26 @@ async def test_one_that_is_kept_for_others_is_not_there(registry: Open, fake: Fa
     assert (await models.find_embedder(name, ModelAccess(frozenset({"staff"})))).name == name
     with pytest.raises(UnknownModel):
         await models.find_embedder(name, EVERYBODY)
+
+
+async def test_one_that_is_down_is_left_alone_and_nobody_embeds_in_its_place(registry: Open, fake: FakeModel) -> None:
+    fake.script("fake", Script(status=500))
+    models = registry(**at(fake), models={"main/fake": {"fallbacks": ["parlor/offline"]}}, breaker={"failures": 2})
+    embedder = await models.find_embedder("main/fake")
+
+    for _ in range(5):
+        with pytest.raises(ModelFailed) as failed:
+            await embedder.embed(["x"])
+
+    assert failed.value.facts["cause"] == "circuit_open"
+    assert len(fake.requests) == 2
+    assert models.guards.breakers_of("main")["main/fake"].state == "open"
+
+
+async def test_embeddings_take_their_places_at_the_provider(registry: Open, fake: FakeModel) -> None:
+    models = registry(**at(fake, concurrency=1), models={"main/fake": {"embeddings_at_once": 1}})
+    fake.script("fake", Script(first_byte_seconds=0.02))
+
+    assert len(await lists(await models.find_embedder("main/fake"), ["a", "b", "c"])) == 3
+    began = [seen.started_at for seen in fake.requests]
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(began))

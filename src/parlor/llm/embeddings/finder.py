@@ -12,6 +12,7 @@ from parlor.llm.endpoints import Endpoint
 from parlor.llm.errors import UnsupportedInput
 from parlor.llm.ports import Embedder
 from parlor.llm.pricing import Pricing
+from parlor.llm.routing.guards import Guards
 from parlor.llm.settings import LlmSettings, ModelSettings
 
 _MAX_REMEMBERED = 1_000
@@ -20,10 +21,11 @@ _MAX_REMEMBERED = 1_000
 class Embedders:
     """Made once each, since an embedder learns how long its vectors are. Which names there are, and for whom, is the registry's business."""
 
-    def __init__(self, settings: LlmSettings, pricing: Pricing, outbound: Outbound, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, settings: LlmSettings, pricing: Pricing, outbound: Outbound, guards: Guards, endpoints: Mapping[str, Endpoint]) -> None:
         self._settings = settings
         self._pricing = pricing
         self._outbound = outbound
+        self._guards = guards
         self._endpoints = endpoints
         self._offline = OfflineEmbedder(partial(pricing.of, OFFLINE_EMBEDDER))
         self._remote: dict[str, RemoteEmbedder] = {}
@@ -47,6 +49,10 @@ class Embedders:
         known = self._settings.models.get(name, ModelSettings())
         target = EmbeddingTarget(endpoint, model, known.dimensions, known.embeddings_at_once, known.context_tokens)
         self._remote[name] = found = RemoteEmbedder(
-            target, self._outbound, price_now=partial(self._pricing.of, name), timeouts=self._settings.timeouts.as_timeouts()
+            target,
+            self._outbound,
+            price_now=partial(self._pricing.of, name),
+            timeouts=self._settings.timeouts.as_timeouts(),
+            guard=self._guards.of(name),
         )
         return found

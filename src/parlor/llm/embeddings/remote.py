@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ from parlor.llm.providers.refusals import PATIENCE, Patience, Refusal, refusal_o
 
 if TYPE_CHECKING:
     from parlor.core.outbound import Reply
+    from parlor.llm.routing.guards import Guard
     from parlor.wallet import Price
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -30,6 +32,8 @@ _log = structlog.get_logger("parlor.llm")
 
 
 class RemoteEmbedder:
+    """Nobody else embeds in its place when it is down: the vectors of two models have nothing in common."""
+
     is_remote = True
 
     def __init__(
@@ -40,6 +44,7 @@ class RemoteEmbedder:
         price_now: "Callable[[], Price]",
         timeouts: Timeouts = Timeouts(),
         patience: Patience = PATIENCE,
+        guard: "Guard | None" = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self.name = target.name
@@ -50,6 +55,7 @@ class RemoteEmbedder:
         self._price_now = price_now
         self._timeouts = timeouts
         self._patience = patience
+        self._guard = guard
         self._max_answer_bytes = max_answer_bytes
         self._wire = EMBEDDING_WIRES[target.endpoint.kind]
         self._url = self._wire.url_of(target)
@@ -70,7 +76,8 @@ class RemoteEmbedder:
             while waiting and not failures:
                 start, portion = waiting.pop(0)
                 try:
-                    done.append(await self._embed(start, portion, tell))
+                    async with self._guard.call() if self._guard else nullcontext():
+                        done.append(await self._embed(start, portion, tell))
                 except Exception as error:
                     failures.append(error)
 
