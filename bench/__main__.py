@@ -26,6 +26,11 @@ def main() -> int:
 
             print(profile(plan, folder=arguments.folder, clients=16))
             return 0
+        if arguments.adapters:
+            from bench.adapters import costs, table
+
+            print("\n".join(table(costs())))
+            return 0
         outcome = run(plan, say=_say, engines=engines, folder=arguments.folder)
     except (WrongAnswer, DidNotStart, Untidy) as error:
         _say(f"There are no figures: {error}")
@@ -45,6 +50,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="half a minute; the figures say little")
     parser.add_argument("--no-postgres", action="store_true", help="measure SQLite only")
     parser.add_argument("--profile", action="store_true", help="show where the time of a turn goes, on SQLite, instead of measuring")
+    parser.add_argument("--adapters", action="store_true", help="what a chunk costs in each provider's protocol, instead of measuring turns")
     parser.add_argument("--folder", type=Path, help="where the databases of the run lie; it should be on a disk (default: the system's temporary folder)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     return parser.parse_args()

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.adapters import Cost, costs, table
 from bench.connection import WrongAnswer, body_of
 from bench.plan import TOKEN, Plan
 from bench.report import report
@@ -98,3 +99,9 @@ def test_an_answer_is_read_through_the_frame_of_its_chunks() -> None:
 def _in_chunks(*pieces: bytes) -> bytes:
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece)
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+def test_every_protocol_is_weighed_against_openais() -> None:
+    lines = list(table([Cost("openai", 2.0, 1.0), Cost("gemini", 4.0, 1.0), Cost("ollama", 2.0, 2.1)]))
+    assert [line.rpartition("   ")[2] for line in lines[1:]] == ["met: at most 2x", "met: at most 2x", "NOT MET: at most 2x"]
+    assert {cost.kind for cost in costs(rounds=1)} == {"openai", "anthropic", "gemini", "ollama"}
