@@ -1,6 +1,6 @@
 """The HTTP application: finds the modules, mounts their routes and opens the house for as long as it runs."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from parlor.core.lifecycle import Shutdown
 from parlor.core.log import LogSettings, configure_logging
 from parlor.core.web.app import House
 from parlor.core.web.docs import docs_router
+from parlor.core.web.envelopes import Envelope
 from parlor.core.web.gate import Gate
 from parlor.core.web.problems import add_handlers
 from parlor.core.web.routing import HouseRouter
@@ -44,7 +45,8 @@ def create_app(settings: Settings | None = None, *, overrides: Iterable["BasePro
     app = House(title="Parlor", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY)  # pyright: ignore[reportArgumentType]  # the TypedDict is written out as a plain dict
     router = HouseRouter.of(app, lifespan=partial(_lifespan, settings, tuple(overrides)))
     add_handlers(app)
-    _add_middleware(app, server)
+    app.state.error_envelopes = [each for module in settings.modules if module.error_envelopes for each in module.error_envelopes()]
+    _add_middleware(app, server, app.state.error_envelopes)
     for module in settings.modules:
         for each in module.routes() if module.routes else ():
             router.adopt(each, API)
@@ -61,7 +63,7 @@ def lend(app: "FastAPI", container: "AsyncContainer") -> None:
     app.state.dishka_container = container
 
 
-def _add_middleware(app: "FastAPI", server: ServerSettings) -> None:
+def _add_middleware(app: "FastAPI", server: ServerSettings, envelopes: Sequence[Envelope]) -> None:
     """The last one added is the first that a request meets."""
     if server.cors_origins:
         app.add_middleware(
@@ -72,7 +74,7 @@ def _add_middleware(app: "FastAPI", server: ServerSettings) -> None:
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "Idempotency-Replayed", "Retry-After"],
         )
-    app.add_middleware(Gate, settings=server)
+    app.add_middleware(Gate, settings=server, error_envelopes=envelopes)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from parlor.core.invariants import Invariant
     from parlor.core.jobs import Job
     from parlor.core.userdata import UserData
+    from parlor.core.web import Envelope
 
 BUILT_IN: tuple[str, ...] = (
     "parlor.ground",
@@ -35,6 +36,7 @@ BUILT_IN: tuple[str, ...] = (
     "parlor.tools.module",
     "parlor.agents.module",
     "parlor.chat.module",
+    "parlor.protocols.module",
     "parlor.ops.module",
 )
 """Where the built-in modules are: each has a value `module`, or several in `modules`. Lower floors first: the order in which they start."""
@@ -57,6 +59,8 @@ class Module:
     requires: Sequence[str] = ()
     provider: "Callable[[], dishka.Provider] | None" = None
     routes: "Callable[[], Sequence[APIRouter]] | None" = None
+    error_envelopes: "Callable[[], Sequence[Envelope]] | None" = None
+    """How errors look at its addresses outside /api/v1, where those speak somebody else's protocol."""
     cli: str | None = None
     cli_help: str = ""
     commands: Mapping[str, str] | None = None

@@ -54,6 +54,11 @@ def own(status: int, **more: Any) -> Declared:
     return Declared({**dict.fromkeys(_EVERYBODY, (status, "")), **_NOBODY}, **more)
 
 
+def own_at_openai(status: int, **more: Any) -> Declared:
+    """The same in OpenAI's envelope, which has one code for whoever is not let in."""
+    return Declared({**dict.fromkeys(_EVERYBODY, (status, "")), **dict.fromkeys(_NOBODY, (401, "invalid_api_key"))}, **more)
+
+
 def of_owner(status: int, code: str, **more: Any) -> Declared:
     """Whose object it is not cannot tell it from a missing one. Administrators neither: conversations are private."""
     return Declared({**dict.fromkeys(_EVERYBODY, (404, code)), **_NOBODY, "owner": (status, "")}, **more)
@@ -194,6 +199,8 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN, scopes=_CHAT_READ),
     "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN, scopes=_CHAT_READ),
     "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN, scopes=_CHAT),
+    "GET /v1/models": own_at_openai(200, scopes=_CHAT_READ),
+    "GET /v1/models/{model}": own_at_openai(200, parameters={"model": "parlor/offline"}, scopes=_CHAT_READ),
     "GET /api/v1/health/detailed": public(200),
     "GET /api/v1/health/{component}": public(200, parameters={"component": "database"}),
     **{f"{method} /health{path}": public(200) for path in ("", "/live", "/ready") for method in ("GET", "HEAD")},

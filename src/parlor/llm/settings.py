@@ -14,6 +14,7 @@ from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind, base_url_of, is_sent_in
 from parlor.wallet import Price
 
 Group = Annotated[str, Field(pattern=f"^{GROUP_PATTERN}$")]
+_TAKEN_NAMES = ("parlor", "agent")
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.IGNORECASE)
 
 _BUILT_IN = "parlor/offline"
@@ -135,8 +136,10 @@ class LlmSettings(BaseModel):
 
     @model_validator(mode="after")
     def _names_fit(self) -> "LlmSettings":
-        if odd := next((name for name in self.providers if name == "parlor" or not _PROVIDER_NAME.fullmatch(name)), None):
-            raise ValueError(f"a provider cannot be called {odd!r}: take letters, digits, dots, - and _ (parlor is the built-in one)")
+        if odd := next((name for name in self.providers if name in _TAKEN_NAMES or not _PROVIDER_NAME.fullmatch(name)), None):
+            raise ValueError(
+                f"a provider cannot be called {odd!r}: take letters, digits, dots, - and _ (parlor is the built-in one, and agent/ stands before agents)"
+            )
         if bare := next((name for name in self.models if "/" not in name), None):
             raise ValueError(f"llm.models.{bare} needs its provider's name in front: main/{bare}")
         for name, model in self.models.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
+    from parlor.core.web.envelopes import Envelope, Refused
     from parlor.core.web.pages import Page, PageDep, PageQuery, cut_page, decode_cursor, encode_cursor
     from parlor.core.web.problems import Problem, documents
     from parlor.core.web.routing import PUBLIC, HouseRouter, ParlorRoute, Router
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from parlor.core.web.sse import EventStream, refuse_unless_accepted
 
 __all__ = [
-    "PUBLIC", "EventStream", "HouseRouter", "Page", "PageDep", "PageQuery", "ParlorRoute", "Problem", "Router", "ServerSettings", "cut_page", "decode_cursor",
-    "documents", "encode_cursor", "refuse_unless_accepted",
+    "PUBLIC", "Envelope", "EventStream", "HouseRouter", "Page", "PageDep", "PageQuery", "ParlorRoute", "Problem", "Refused", "Router", "ServerSettings",
+    "cut_page", "decode_cursor", "documents", "encode_cursor", "refuse_unless_accepted",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
+        "envelopes": "Envelope Refused",
         "routing": "PUBLIC HouseRouter ParlorRoute Router",
         "pages": "Page PageDep PageQuery cut_page decode_cursor encode_cursor",
         "problems": "Problem documents",

@@ -4,6 +4,7 @@ Request id, limits of URL, headers and body, allowed hosts, foreign origins, sec
 """
 
 import re
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from parlor.core.events.origin import acting_as
 from parlor.core.ids import new_id
 from parlor.core.log import get_logger
-from parlor.core.web import problems
+from parlor.core.web import envelopes, problems
 from parlor.core.web.hosts import Hosts
 from parlor.core.web.limits import BoundedBody, max_body_bytes
 from parlor.core.web.proxies import TrustedProxies
@@ -107,8 +108,9 @@ class _Reply:
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, error_envelopes: Sequence[envelopes.Envelope] = ()) -> None:
         self._app = app
+        self._envelopes = error_envelopes
         self._settings = settings
         self._hosts = Hosts(settings.host, settings.all_allowed_hosts())
         self._proxies = TrustedProxies(settings.trusted_proxies)
@@ -127,7 +129,11 @@ class Gate:
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             with acting_as(address=_address(scope), user_agent=head.user_agent):
-                await self._answer(scope, receive, reply, head)
+                if (envelope := envelopes.envelope_of(scope["path"], self._envelopes)) is None:
+                    await self._answer(scope, receive, reply, head)
+                else:
+                    with envelopes.within(envelope):
+                        await self._answer(scope, receive, reply, head)
         finally:
             self._write_line(scope, reply.status, started)
             structlog.contextvars.reset_contextvars(**tokens)

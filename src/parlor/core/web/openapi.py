@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from parlor.core.web.problems import Problem, described
+from parlor.core.web import envelopes
+from parlor.core.web.envelopes import Envelope
+from parlor.core.web.problems import MEDIA_TYPE, Problem, described
 from parlor.core.web.routing import scopes_of
 
 _REF = "#/components/schemas/{model}"
@@ -29,14 +31,18 @@ def openapi(app: FastAPI, description: str) -> dict[str, Any]:
     schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
-    problem = Problem.model_json_schema(ref_template=_REF)
-    schemas.update(problem.pop("$defs", {}))
-    schemas["Problem"] = problem
+    others: Sequence[Envelope] = getattr(app.state, "error_envelopes", ())
+    for each in (Problem, *(envelope.schema for envelope in others)):
+        schema = each.model_json_schema(ref_template=_REF)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[each.__name__] = schema
     scopes = {(route.path_format, method.lower()): scopes_of(route) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if method in _METHODS:
                 _declare(operation, scopes.get((path, method), ()))
+                if envelope := envelopes.envelope_of(path, others):
+                    _put_into(envelope, operation)
     document["components"]["securitySchemes"] = _SCHEMES
     return document
 
@@ -59,6 +65,12 @@ def _declare(operation: dict[str, Any], scopes: Sequence[str]) -> None:
         responses.setdefault("401", described("Not signed in: `auth.unauthenticated`"))
         refusals = ["auth.scope_missing" if scopes else "auth.key_not_allowed", "auth.cross_origin", "auth.suspended"]
         _add_codes(responses, "403", "Not allowed", refusals)
+
+
+def _put_into(envelope: Envelope, operation: dict[str, Any]) -> None:
+    for each in operation["responses"].values():
+        if MEDIA_TYPE in each.get("content", {}):
+            each["content"] = {envelopes.MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=envelope.schema.__name__)}}}
 
 
 def _who_may(scopes: Sequence[str]) -> str:

@@ -1,4 +1,7 @@
-"""Errors as `application/problem+json` (RFC 9457), for everything that can go wrong between the socket and a service."""
+"""Errors as `application/problem+json` (RFC 9457), for everything that can go wrong between the socket and a service.
+
+Where another protocol lives they are put into its envelope instead.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from parlor.core.errors import Invalid, NotFound, ParlorError, rule_for
+from parlor.core.web import envelopes
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:parlor:problem:"
@@ -89,7 +93,10 @@ def encoded(status: int, code: str, title: str, detail: str, facts: Mapping[str,
 
 
 def answer(status: int, code: str, title: str, detail: str, facts: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(encoded(status, code, title, detail, facts), status, headers, MEDIA_TYPE)
+    if (envelope := envelopes.current()) is None:
+        return Response(encoded(status, code, title, detail, facts), status, headers, MEDIA_TYPE)
+    body, more = envelope.put(envelopes.Refused(status, code, detail, facts or {}))
+    return Response(msgspec.json.encode(body, enc_hook=str), status, {**(headers or {}), **more}, envelopes.MEDIA_TYPE)
 
 
 def of_error(error: ParlorError) -> Response:

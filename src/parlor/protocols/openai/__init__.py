@@ -1,0 +1,1 @@
+"""What clients of OpenAI's API expect below /v1."""
