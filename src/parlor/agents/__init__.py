@@ -9,19 +9,19 @@ from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
     from parlor.agents.errors import UnknownAgent
-    from parlor.agents.loop import AgentLoop, Assignment, as_text, readable_arguments
+    from parlor.agents.loop import AgentLoop, Assignment
     from parlor.agents.registry import Agent, AgentRegistry
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "UnknownAgent", "as_text", "readable_arguments",
+    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "UnknownAgent",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
         "errors": "UnknownAgent",
-        "loop": "AgentLoop Assignment as_text readable_arguments",
+        "loop": "AgentLoop Assignment",
         "registry": "Agent AgentRegistry",
         "settings": "AgentsSettings",
     },

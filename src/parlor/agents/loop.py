@@ -1,10 +1,7 @@
 """The built-in executor: model, tools, model ..., until the model has nothing more to ask for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import msgspec
 
 from parlor.agents.registry import Agent
 from parlor.agents.topup import HoldTopUp
@@ -27,12 +24,10 @@ from parlor.llm import (
     UsageSeen,
     message_tokens,
 )
-from parlor.tools import ToolExecutor
+from parlor.tools import ToolExecutor, as_text, distinct, readable
 from parlor.turns import COMPLETED, Ending, Reason, RunningTurn, TurnFailure, TurnState
 from parlor.turns import ReasoningDelta as ReasoningSaid
 from parlor.turns import TextDelta as TextSaid
-
-MOST_UNREADABLE_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +71,11 @@ class AgentLoop:
             step = await self._ask(running, assignment, messages)
             if not step.calls:
                 return _ending(step.reason)
-            calls = _distinct(step.calls.values(), call_ids)
+            calls = distinct(step.calls.values(), call_ids)
             tool_calls += len(calls)
             if tool_calls > limits.tool_calls:
                 raise TurnFailure(Reason.LIMIT_STEPS)
-            readable = [_readable(call) for call in calls]
-            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=readable, provider_state=step.state))
+            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=[readable(call) for call in calls], provider_state=step.state))
             for call in calls:
                 result = await self._tools.execute(running, call, assignment.agent.tool_names)
                 messages.append(ModelMessage(role="tool", call_id=call.call_id, text=as_text(result.result, result.error)))
@@ -149,40 +143,6 @@ def _ending(reason: str) -> Ending:
     if reason == "content_filter":
         return Ending(TurnState.FAILED, Reason.CONTENT_FILTER)
     return Ending(TurnState.COMPLETED, Reason.LENGTH) if reason == "length" else COMPLETED
-
-
-def _distinct(calls: Iterable[ToolCall], taken: set[str]) -> list[ToolCall]:
-    """In order, with call ids that the conversation does not have yet: some providers send one id for all, and history with two equal ids is refused."""
-    distinct: list[ToolCall] = []
-    for call in calls:
-        call_id = call.call_id
-        number = 1
-        while call_id in taken:
-            number += 1
-            call_id = f"{call.call_id}_{number}"
-        taken.add(call_id)
-        distinct.append(ToolCall(call_id=call_id, name=call.name, arguments=call.arguments))
-    return distinct
-
-
-def _readable(call: ToolCall) -> ToolCall:
-    return ToolCall(call_id=call.call_id, name=call.name, arguments=readable_arguments(call.arguments))
-
-
-def readable_arguments(text: str) -> str:
-    """What a model wrote as arguments, as a JSON object in any case: some providers refuse a conversation for ever that has anything else in it."""
-    try:
-        msgspec.json.decode(text or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
-        return msgspec.json.encode({"unreadable": text[:MOST_UNREADABLE_CHARS]}).decode()
-    return text or "{}"
-
-
-def as_text(result: object, error: str | None) -> str:
-    """A tool's outcome as a model reads it."""
-    if error is not None:
-        return f"error: {error}"
-    return result if isinstance(result, str) else msgspec.json.encode(result).decode()
 
 
 def estimate_prompt(messages: Sequence[ModelMessage]) -> int:

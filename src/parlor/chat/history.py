@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from parlor.agents import as_text, readable_arguments
 from parlor.llm import ModelMessage, ToolCall, message_tokens
+from parlor.tools import as_text, readable_arguments
 
 
 def window(newest_first: Sequence[Any], *, pairs: int, budget_tokens: int) -> list[Any]:

@@ -36,6 +36,7 @@ from parlor.llm.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess
+    from parlor.llm.calling import listen, opening, usage_of
     from parlor.llm.embeddings.call import Embedded
     from parlor.llm.gate import Answering, GatedCall, ModelGate
     from parlor.llm.parameters import ModelParams
@@ -47,7 +48,7 @@ __all__ = [
     "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo",
     "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen",
     "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector", "checked_text",
-    "estimate_tokens", "message_tokens", "offers_of", "request_tokens",
+    "estimate_tokens", "listen", "message_tokens", "offers_of", "opening", "request_tokens", "usage_of",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -57,6 +58,7 @@ __getattr__ = exports(
         "parameters": "ModelParams",
         "access": "EVERYBODY OPERATOR ModelAccess",
         "embeddings.call": "Embedded",
+        "calling": "listen opening usage_of",
         "gate": "Answering GatedCall ModelGate",
         "registry": "ModelInfo ModelRegistry",
         "routing.routed": "Offer offers_of",

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.tools.errors import ToolError
+    from parlor.tools.errors import NoSuchTool, ToolError, TooManySteps
+    from parlor.tools.exchange import as_text, distinct, readable, readable_arguments
     from parlor.tools.executor import ToolExecutor
     from parlor.tools.ports import ExecutionContext, Tool
     from parlor.tools.registry import ToolRegistry
     from parlor.tools.settings import ToolSettings
 
-__all__ = ["ExecutionContext", "Tool", "ToolError", "ToolExecutor", "ToolRegistry", "ToolSettings"]
+__all__ = [
+    "ExecutionContext", "NoSuchTool", "TooManySteps", "Tool", "ToolError", "ToolExecutor", "ToolRegistry", "ToolSettings", "as_text", "distinct", "readable",
+    "readable_arguments",
+]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
-    {"errors": "ToolError", "executor": "ToolExecutor", "ports": "ExecutionContext Tool", "registry": "ToolRegistry", "settings": "ToolSettings"},
+    {
+        "errors": "NoSuchTool ToolError TooManySteps",
+        "exchange": "as_text distinct readable readable_arguments",
+        "executor": "ToolExecutor",
+        "ports": "ExecutionContext Tool",
+        "registry": "ToolRegistry",
+        "settings": "ToolSettings",
+    },
 )

@@ -24,4 +24,11 @@ def _tools() -> "Sequence[Tool]":
     return (Calculator(),)
 
 
-module = Module(name="tools", settings=ToolSettings, requires=("turns",), provider=_provider, tools=_tools)
+module = Module(
+    name="tools",
+    settings=ToolSettings,
+    requires=("turns",),
+    provider=_provider,
+    tools=_tools,
+    commands={"llm call-with-tools": "parlor.tools.cli:call_with_tools"},
+)

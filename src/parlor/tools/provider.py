@@ -5,6 +5,7 @@ from dishka import Provider, Scope
 from parlor.core.collected import Tools
 from parlor.tools.executor import ToolExecutor
 from parlor.tools.registry import ToolRegistry
+from parlor.tools.running import ToolRunner
 
 
 def _registry(tools: Tools) -> ToolRegistry:
@@ -14,5 +15,6 @@ def _registry(tools: Tools) -> ToolRegistry:
 def tools_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide(ToolExecutor)
+    provider.provide(ToolRunner)
     provider.provide(_registry)
     return provider

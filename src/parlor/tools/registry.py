@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from parlor.core.errors import Misconfigured
+from parlor.tools.errors import NoSuchTool
 from parlor.tools.ports import Tool
 
 
@@ -17,6 +18,13 @@ class ToolRegistry:
 
     def find(self, name: str) -> Tool | None:
         return self._tools.get(name)
+
+    def chosen(self, globs: Sequence[str]) -> list[Tool]:
+        """Like `matching`, for names that somebody typed: raises NoSuchTool for one that names nothing. `*` may name nothing."""
+        for glob in globs:
+            if glob != "*" and not self.matching([glob]):
+                raise NoSuchTool(glob, sorted(self._tools))
+        return self.matching(globs)
 
     def matching(self, globs: Sequence[str]) -> list[Tool]:
         """The tools that any of the globs names, in the order of their names."""

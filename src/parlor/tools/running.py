@@ -1,0 +1,41 @@
+"""Running one tool, whatever it does: in time, and to a result that is plain JSON of a bounded size."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from parlor.tools.errors import ToolError
+from parlor.tools.ports import ExecutionContext, Tool
+from parlor.tools.settings import ToolSettings
+from parlor.turns import ToolResult
+
+logger = structlog.get_logger("parlor.tools")
+
+
+class ToolRunner:
+    def __init__(self, settings: ToolSettings) -> None:
+        self._settings = settings
+
+    async def run(self, tool: Tool, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
+        """Raises nothing but cancellation: whatever goes wrong with a tool is a result."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                value = await tool.call(arguments, context)
+            return ToolResult(call_id=context.call_id, result=self._bounded(value))
+        except ToolError as error:
+            return ToolResult(call_id=context.call_id, error=str(error))
+        except TimeoutError:
+            return ToolResult(call_id=context.call_id, error=f"the tool did not answer within {self._settings.timeout_seconds:g} seconds")
+        except Exception:
+            logger.exception("tool.failed", tool=tool.name, turn_id=str(context.turn_id))
+            return ToolResult(call_id=context.call_id, error="the tool failed")
+
+    def _bounded(self, value: Any) -> Any:
+        """The value as plain JSON, cut when it is too large for a model to read."""
+        encoded = msgspec.json.encode(value, enc_hook=str)
+        if len(encoded) <= self._settings.result_most_bytes:
+            return msgspec.json.decode(encoded)
+        return encoded[: self._settings.result_most_bytes].decode(errors="ignore") + f" [cut: {len(encoded)} bytes in all]"
