@@ -79,6 +79,12 @@ class Unavailable(ParlorError):
     code = "unavailable"
 
 
+class BadUpstream(ParlorError):
+    """Something that we asked has answered, and not with anything that can be used."""
+
+    code = "bad_upstream"
+
+
 class StorageFull(ParlorError):
     code = "storage.full"
     detail = "The disk is full: nothing new can be saved. Free some space; what was saved before is safe."
@@ -110,6 +116,7 @@ RULES: dict[type[ParlorError], Rule] = {
     UnsupportedMediaType: Rule(415, "Unsupported media type"),
     Invalid: Rule(422, "Invalid", exit_code=2),
     RateLimited: Rule(429, "Too many requests", is_worth_retrying=True),
+    BadUpstream: Rule(502, "Bad answer from upstream", is_worth_retrying=True),
     Unavailable: Rule(503, "Unavailable", is_worth_retrying=True),
     StorageFull: Rule(507, "Storage full", is_worth_retrying=True),
     Misconfigured: Rule(500, "Misconfigured", exit_code=78),

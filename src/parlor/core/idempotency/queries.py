@@ -43,7 +43,7 @@ _remove_expired = statement(
 )
 
 _of_account = statement(
-    select(Key.key, Key.route, Key.created_at, Key.expires_at).where(Key.account_id == bindparam("account_id")).order_by(Key.created_at, Key.key)
+    select(Key.key, Key.route, Key.result, Key.created_at, Key.expires_at).where(Key.account_id == bindparam("account_id")).order_by(Key.created_at, Key.key)
 )
 
 _remove_of_account = statement(delete(Key).where(Key.account_id == bindparam("account_id")).returning(Key.account_id))

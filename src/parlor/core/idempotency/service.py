@@ -124,7 +124,7 @@ class IdempotencyUserData:
     name = "idempotency"
     tables = ("idempotency_keys",)
     describes: ClassVar[Mapping[str, str]] = {
-        "idempotency_keys": "Keys that were sent with requests of the last day, so that a repeated request has no second effect."
+        "idempotency_keys": "Keys that were sent with requests of the last day, with what a repeated request gets: an id, or the answer."
     }
 
     def __init__(self, db: Database) -> None:
@@ -132,7 +132,7 @@ class IdempotencyUserData:
 
     async def export(self, account_id: UUID) -> Mapping[str, Any]:
         rows = await self._db.read(lambda tx: queries.of_account(tx, account_id))
-        return {"idempotency_keys": [{"key": row.key, "route": row.route, "created_at": row.created_at, "expires_at": row.expires_at} for row in rows]}
+        return {"idempotency_keys": [{name: getattr(row, name) for name in ("key", "route", "result", "created_at", "expires_at")} for row in rows]}
 
     async def erase(self, account_id: UUID) -> int:
         return await self._db.write(lambda tx: queries.remove_of_account(tx, account_id), bulk=True)

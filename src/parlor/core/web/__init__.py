@@ -9,6 +9,7 @@ from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
     from parlor.core.web.envelopes import Envelope, Refused
+    from parlor.core.web.leaving import unless_left
     from parlor.core.web.pages import Page, PageDep, PageQuery, cut_page, decode_cursor, encode_cursor
     from parlor.core.web.problems import Problem, documents
     from parlor.core.web.routing import PUBLIC, HouseRouter, ParlorRoute, Router
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PUBLIC", "Envelope", "EventStream", "HouseRouter", "Page", "PageDep", "PageQuery", "ParlorRoute", "Problem", "Refused", "Router", "ServerSettings",
-    "cut_page", "decode_cursor", "documents", "encode_cursor", "refuse_unless_accepted",
+    "cut_page", "decode_cursor", "documents", "encode_cursor", "refuse_unless_accepted", "unless_left",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -25,6 +26,7 @@ __getattr__ = exports(
     {
         "envelopes": "Envelope Refused",
         "routing": "PUBLIC HouseRouter ParlorRoute Router",
+        "leaving": "unless_left",
         "pages": "Page PageDep PageQuery cut_page decode_cursor encode_cursor",
         "problems": "Problem documents",
         "settings": "ServerSettings",
