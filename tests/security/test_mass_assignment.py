@@ -18,8 +18,10 @@ OFFICIAL = {
     ("POST /api/v1/api-keys", "scopes"),
     ("POST /api/v1/users", "role"), ("POST /api/v1/users", "groups"),
     *(("PATCH /api/v1/users/{user_id}", name) for name in ("role", "status", "groups")),
+    ("POST /api/v1/chat/message", "user_id"), ("POST /api/v1/chat/conversation", "user_id"), ("POST /api/v1/chat/analyze", "user_id"),
 }  # fmt: skip
-"""What administrators do with it, and the scopes of one's own key, where `admin` is refused on its own account."""
+"""What administrators do with it, and the scopes of one's own key, where `admin` is refused on its own account. `user_id` is one's own id, or an
+administrator's to give: 403 for everybody else."""
 
 
 async def writes(site: Site) -> list[Operation]:

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from parlor.accounts import AdminDep, CallerDep, ChatDep, ReadDep, WalletDep
+from parlor.accounts import ActingDep, AdminDep, CallerDep, ChatDep, ReadDep, WalletDep
 from parlor.config import load_settings
 from parlor.core.web.routing import scopes_of
 from parlor.main import create_app
@@ -16,7 +16,7 @@ from parlor.module import discover
 from tests.security.outcomes import DECLARED, Declared, aliases_of, canonical
 from tests.security.site import Principal, Scene, Site
 
-NAMING_THE_CALLER = {get_args(each)[1].dependency for each in (CallerDep, ReadDep, ChatDep, WalletDep, AdminDep)}
+NAMING_THE_CALLER = {get_args(each)[1].dependency for each in (CallerDep, ReadDep, ChatDep, WalletDep, AdminDep, ActingDep)}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_route_declares_which_scopes_open_it_to_api_keys(app: FastAPI) -> 
         assert isinstance(route, APIRoute)
         is_public = (route.openapi_extra or {}).get("x-access") == "public"
         callers = [each for each in route.dependant.dependencies if each.call in NAMING_THE_CALLER]
-        assert len(callers) == (0 if is_public else 1), f"{route.path}: say CallerDep, ReadDep, ChatDep, WalletDep or AdminDep"
+        assert len(callers) == (0 if is_public else 1), f"{route.path}: say CallerDep, ReadDep, ChatDep, ActingDep, WalletDep or AdminDep"
         for method in route.methods:
             assert scopes_of(route) == DECLARED[canonical(f"{method} {route.path_format}")].scopes, route.path
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         EmailTaken,
         InvalidCredentials,
         NoSuchApiKey,
+        NotYourUser,
         ScopeMissing,
         UsernameTaken,
     )
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_SCOPES", "GROUP_PATTERN", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "ActingDep", "AdminDep", "Administration",
     "AdministratorsOnly", "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep",
-    "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "OpenStreams", "Passwords",
-    "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status",
+    "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "NotYourUser", "OpenStreams",
+    "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status",
     "UserEmailChanged", "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn",
     "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
@@ -68,7 +69,7 @@ __getattr__ = exports(
         "authenticator": "Authenticator CredentialKind Identity",
         "caller": "ALL_SCOPES Caller Scope",
         "directory": "AccountDirectory",
-        "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials NoSuchApiKey ScopeMissing UsernameTaken",
+        "errors": "AccountNotFound AccountSuspended AdministratorsOnly EmailTaken InvalidCredentials NoSuchApiKey NotYourUser ScopeMissing UsernameTaken",
         "events": (
             "ApiKeyCreated ApiKeyRevoked RefreshTokenReplayed UserEmailChanged "
             "UserEmailVerified UserGroupsChanged UserPasswordChanged UserRegistered UserRoleChanged UserSignedIn UserStatusChanged"

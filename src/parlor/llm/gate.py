@@ -81,7 +81,8 @@ class ModelGate:
 
         Where others may answer in the model's place, the dearest is held for; the one that answers is charged.
 
-        Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Model.stream` raises. `purpose` is one word for the charge:
+        Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Model.stream` raises: a ModelFailed has `charge_micros` among its
+        facts, what was said until then. `purpose` is one word for the charge:
         chat, title. A process that dies leaves a hold that expires.
         """
         await self._prices.fresh()
@@ -99,6 +100,8 @@ class ModelGate:
                 yield Answering(self, call, batches)
         except ModelFailed as failure:
             call.meter.is_accepted = call.meter.is_accepted or failure.accepted
+            await self.settle(call)
+            failure.facts["charge_micros"] = call.charge_micros
             raise
         finally:
             last_call.cancel()

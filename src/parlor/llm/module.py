@@ -22,8 +22,9 @@ def _provider() -> "dishka.Provider":
 def _routes() -> "Sequence[APIRouter]":
     from parlor.llm.api import router
     from parlor.llm.prices_api import router as prices_router
+    from parlor.llm.stateless.api import router as stateless_router
 
-    return (router, prices_router)
+    return (router, prices_router, stateless_router)
 
 
 def _health(registry: "ModelRegistry") -> "Sequence[Check]":

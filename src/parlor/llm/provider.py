@@ -14,6 +14,7 @@ from parlor.llm.price_list import PriceList
 from parlor.llm.pricing import Pricing
 from parlor.llm.registry import ModelRegistry
 from parlor.llm.settings import LlmSettings
+from parlor.llm.stateless.provider import provide_stateless
 from parlor.wallet import CurrentPrices, PriceBook, WalletService, WalletSettings
 
 
@@ -48,5 +49,6 @@ def llm_provider() -> Provider:
     provider.provide(_embedding_cache)
     provider.provide(_gate)
     provider.provide(PriceList)
+    provide_stateless(provider)
     provider.decorate(_notices)
     return provider

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from parlor.llm.extracts import sentences_of, weightiest
 from parlor.llm.knowledge import find_topic
 from parlor.llm.ports import ModelMessage, ModelRequest
 
@@ -122,8 +123,6 @@ _SUMMARISE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COUNT = re.compile(r"\bcount\s+(?:from\s+(?P<first>\d{1,6})\s+)?(?:up\s+)?to\s+(?P<last>\d{1,6})\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
-_WORD = re.compile(r"[^\W\d_]{4,}")
 
 
 def _explicit_text(question: str, _earlier: Sequence[str]) -> str | None:
@@ -138,21 +137,11 @@ def _explicit_text(question: str, _earlier: Sequence[str]) -> str | None:
 
 
 def _summary(text: str) -> str:
-    """The sentences whose words come up most, in their order: extracts, not a paraphrase."""
-    sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()][:500]
+    sentences = sentences_of(text)
     if len(sentences) < 3:
         return f"That is short already: {_quoted(text)}"
-    words = [word.lower() for word in _WORD.findall(text)]
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-
-    def weight(sentence: str) -> float:
-        inside = [counts.get(word.lower(), 0) for word in _WORD.findall(sentence)]
-        return sum(inside) / (len(inside) + 3)
-
-    best = set(sorted(range(len(sentences)), key=lambda at: (-weight(sentences[at]), at))[:2])
-    extract = " ".join(_quoted(sentences[at]) for at in sorted(best))
+    best = weightiest(text, sentences, 2)
+    extract = " ".join(map(_quoted, best))
     return (
         f"{extract}\n\n(The {len(best)} weightiest of {len(sentences)} sentences, in the text's own words: the offline model extracts, it does not rephrase.)"
     )

@@ -11,6 +11,7 @@ from parlor.core.outbound import Timeouts
 from parlor.llm.capabilities import Capability
 from parlor.llm.embeddings.settings import EmbeddingSettings
 from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind, base_url_of, is_sent_in_the_clear
+from parlor.llm.stateless.settings import StatelessSettings
 from parlor.wallet import Price
 
 Group = Annotated[str, Field(pattern=f"^{GROUP_PATTERN}$")]
@@ -40,6 +41,7 @@ class ModelSettings(BaseModel):
         default=None, description="Only accounts in one of these groups, and administrators, see and use it; unset is as its provider says, empty is everybody."
     )
     fallbacks: tuple[str, ...] = Field(default=(), description="Full names of models that answer in its place, in order, when it fails before its first word.")
+    cache_seconds: float | None = Field(default=None, gt=0, description="Keep whole answers to stateless calls this long; the same call is free then.")
 
 
 class ProviderSettings(BaseModel):
@@ -121,6 +123,7 @@ class LlmSettings(BaseModel):
     breaker: BreakerSettings = Field(default_factory=BreakerSettings)
     offline: OfflineSettings = Field(default_factory=OfflineSettings)
     embeddings: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    stateless: StatelessSettings = Field(default_factory=StatelessSettings)
     default_context_tokens: int = Field(default=32_768, ge=256, description="For models that say nothing about it.")
     default_max_output_tokens: int = Field(default=4_096, ge=1, description="For models that say nothing about it.")
     discovery_seconds: float = Field(default=3, gt=0, description="How long a provider may take to list its models.")
