@@ -45,3 +45,9 @@ def test_what_is_no_price_or_no_model_is_one_line(call: Call) -> None:
     assert "IN" in call("set", "offline", "x", "1", code=2)
     assert "OUT" in call("set", "offline", "1", code=2)
     assert json.loads(call("--json"))[-1]["source"] == "default"
+
+
+def test_an_embedding_model_has_a_price_too(call: Call) -> None:
+    call("set", "offline-embed", "7", "0")
+    (embedder,) = [row for row in json.loads(call("--json")) if row["model"] == "parlor/offline-embed"]
+    assert (embedder["input_micros_per_mtok"], embedder["source"]) == (7, "set")

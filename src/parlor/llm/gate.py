@@ -14,7 +14,7 @@ import structlog
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import StorageFull, Unavailable
 from parlor.llm.embeddings.cache import EmbeddingCache
-from parlor.llm.embeddings.call import Embedded, EmbeddingCall, EmbeddingMeter
+from parlor.llm.embeddings.call import Embedded, EmbeddingCall, EmbeddingMeter, embedded
 from parlor.llm.errors import ModelFailed
 from parlor.llm.metering import CallMeter
 from parlor.llm.ports import Embedder, Embeddings, Model, ModelEvent, ModelRequest, Usage, Vector
@@ -26,6 +26,8 @@ logger = structlog.get_logger("parlor.llm")
 
 PAUSES_SECONDS = (0.1, 0.5, 2, 5)
 """Between tries to settle while the database does not answer. After that the hold goes back by itself: nobody pays for what was not written down."""
+_MOST_ROUNDS = 2
+"""Of one call for embeddings: the second is for what was remembered of a model that has changed meanwhile."""
 _MOST_LEAD_SECONDS = 30
 """How long before its hold expires a call is over at the latest."""
 
@@ -116,18 +118,16 @@ class ModelGate:
         """
         distinct = list(dict.fromkeys(texts))
         vectors: dict[str, Vector] = {} if self._embeddings is None else await self._embeddings.find(account_id, embedder, distinct)
-        remembered, calls = len(vectors), list[EmbeddingCall]()
+        calls = list[EmbeddingCall]()
         while missing := [text for text in distinct if text not in vectors]:
-            call = await self._embed(account_id, embedder, missing, purpose, api_key_id)
-            calls.append(call)
-            vectors |= call.meter.vectors
+            if len(calls) == _MOST_ROUNDS:
+                raise ModelFailed("provider_protocol", "The model's provider sends vectors of a different length each time.", accepted=True)
+            calls.append(await self._embed(account_id, embedder, missing, purpose, api_key_id))
+            vectors |= calls[-1].meter.vectors
             # a model that gives vectors of another length than it used to is another model: what was remembered is not comparable
             length = len(vectors[missing[0]])
             vectors = {text: vector for text, vector in vectors.items() if len(vector) == length}
-            remembered = min(remembered, len(vectors) - len(missing))
-        charges = [call.charge_micros for call in calls]
-        charge_micros = None if None in charges else sum(charge or 0 for charge in charges)
-        return Embedded(embedder.name, [vectors[text] for text in texts], sum(call.meter.input_tokens for call in calls), charge_micros, remembered)
+        return embedded(embedder.name, [vectors[text] for text in texts], calls, len(distinct))
 
     async def _embed(self, account_id: UUID, embedder: Embedder, texts: Sequence[str], purpose: str, api_key_id: UUID | None) -> EmbeddingCall:
         await self._prices.fresh()
@@ -138,12 +138,12 @@ class ModelGate:
         try:
             async with asyncio.timeout(self._longest_seconds):
                 await embedder.embed(texts, meter.take)
-        except ModelFailed as failure:
+        except (ModelFailed, TimeoutError) as error:
             await self.settle(call)
+            late = ModelFailed("provider_unreachable", "The embeddings took longer than credit is held for.", accepted=True, fault="ours")
+            failure = error if isinstance(error, ModelFailed) else late
             failure.facts["charge_micros"] = call.charge_micros
-            raise
-        except TimeoutError as error:
-            raise ModelFailed("provider_unreachable", "The embeddings took longer than credit is held for.", accepted=True, fault="ours") from error
+            raise failure from error.__cause__
         finally:
             await self.settle(call)
             if self._embeddings is not None:

@@ -15,6 +15,7 @@ from bench.fake_model.embeddings import vector_of
 from parlor.core.cache import CacheSettings, MemoryCache
 from parlor.core.db import Database, statement
 from parlor.core.ids import new_id
+from parlor.core.outbound import Timeouts
 from parlor.llm import Embedded, Embedder, ModelFailed, ModelGate, UnsupportedInput, estimate_tokens
 from parlor.llm.embeddings.cache import EmbeddingCache
 from parlor.llm.embeddings.offline import OfflineEmbedder
@@ -36,13 +37,13 @@ _holds = statement(select(HoldRow.purpose, HoldRow.state, HoldRow.model, HoldRow
 class Bank:
     """Somebody with credit, and the gate."""
 
-    def __init__(self, house: House, account_id: UUID, *, caches: bool = True) -> None:
+    def __init__(self, house: House, account_id: UUID, *, caches: bool = True, **settings: Any) -> None:
         self.house = house
         self.account_id = account_id
         self.cache = MemoryCache(CacheSettings())
         prices = PriceBook(house.db, house.events, CurrentPrices())
         embeddings = EmbeddingCache(self.cache, EmbeddingSettings(cache=caches))
-        self.gate = ModelGate(house.db, house.wallet, prices, WalletSettings(), embeddings=embeddings)
+        self.gate = ModelGate(house.db, house.wallet, prices, WalletSettings().model_copy(update=settings), embeddings=embeddings)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str] = TEXTS, *, account_id: UUID | None = None, key: UUID | None = None) -> Embedded:
         return await self.gate.embed(account_id or self.account_id, embedder, texts, purpose="knowledge", api_key_id=key)
@@ -166,6 +167,25 @@ async def test_a_model_that_changes_its_length_behind_the_same_name_is_asked_ane
     assert [len(vector) for vector in found.vectors] == [4, 4]
     assert (found.charge_micros, found.remembered, sent(fake)) == (4, 0, ["one", "two words", "three more words", "one"])
     assert await bank.spent() == 7
+
+
+async def test_a_model_that_never_keeps_its_length_is_given_up(bank: Bank, make_embedder: MakeEmbedder, fake: FakeModel) -> None:
+    await bank.embed(make_embedder(), ["one"])
+    fake.next(Script(dimensions=4), Script(dimensions=5))
+
+    with pytest.raises(ModelFailed):
+        await bank.embed(make_embedder(), ["one", "two words"])
+    assert await bank.spent() == 4
+
+
+async def test_what_takes_longer_than_credit_is_held_for_is_given_up_and_settled(bank: Bank, make_embedder: MakeEmbedder, fake: FakeModel) -> None:
+    hasty = Bank(bank.house, bank.account_id, hold_ttl_seconds=1)
+    fake.script("fake", Script(fault="hang"))
+
+    with pytest.raises(ModelFailed, match="longer than credit") as failed:
+        await hasty.embed(make_embedder(timeouts=Timeouts()))
+
+    assert failed.value.facts["charge_micros"] == ESTIMATE == await bank.spent()
 
 
 async def test_what_came_before_a_failure_is_paid_once_and_remembered(bank: Bank, make_embedder: MakeEmbedder, fake: FakeModel) -> None:

@@ -67,3 +67,11 @@ class EmbeddingCall:
         self.charge_micros: int | None = None
         self.meter = meter
         self.settlement: asyncio.Task[None] | None = None
+
+
+def embedded(model: str, vectors: Sequence[Vector], calls: Sequence[EmbeddingCall], distinct: int) -> Embedded:
+    """What several calls came to together; `distinct` is how many different texts there were."""
+    charges = [call.charge_micros for call in calls]
+    charge_micros = None if None in charges else sum(charge or 0 for charge in charges)
+    sent = sum(len(call.meter.vectors) for call in calls)
+    return Embedded(model, vectors, sum(call.meter.input_tokens for call in calls), charge_micros, distinct - sent)
