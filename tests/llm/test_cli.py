@@ -91,3 +91,25 @@ def test_a_text_is_embedded_for_people_and_for_programs(provider: None, capsys: 
 
     assert run(["llm", "embed", "main/nothing", "x"]) == 1
     assert "no model called main/nothing" in capsys.readouterr().err
+
+
+def test_health_tells_how_each_provider_is_and_fails_when_one_is_down(
+    provider: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["llm", "health"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["main", "openai", "ok"]
+
+    monkeypatch.setenv("PARLOR_LLM__PROVIDERS__DEAD__BASE_URL", "http://127.0.0.1:9")
+    assert run(["llm", "health"]) == 1
+    assert "Check the base URL and the key of dead." in capsys.readouterr().out
+
+    assert run(["llm", "health", "--json"]) == 1
+    rows = {row["provider"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["main"]["status"], rows["main"]["breaker"], rows["main"]["advice"]) == ("ok", "closed", None)
+    assert (rows["dead"]["status"], rows["dead"]["models"]) == ("down", None)
+    assert rows["dead"]["last_error"]
+
+
+def test_health_without_providers_says_who_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["llm", "health"]) == 0
+    assert "parlor/offline" in capsys.readouterr().out

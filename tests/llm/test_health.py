@@ -23,7 +23,9 @@ async def test_providers_are_healthy_each_for_itself(outbound: Outbound, fake: F
     health = await look(outbound, main=fake.base_url, dead=NOBODY)
 
     assert health.status == Status.DEGRADED
-    assert health.details["providers"]["main"] == {"status": "ok", "models": 4, "last_error": None, **IDLE}
+    main = dict(health.details["providers"]["main"])
+    assert 0 < main.pop("latency_ms") < 1500
+    assert main == {"kind": "openai", "status": "ok", "models": 4, "last_error": None, **IDLE}
     assert health.details["providers"]["dead"]["status"] == "down"
     assert "dead" in (health.advice or "")
 
@@ -40,3 +42,17 @@ async def test_a_provider_that_hangs_is_waited_for_a_moment_only(outbound: Outbo
     fake.models_answer = Script(fault="hang_before_headers")
 
     assert (await look(outbound, main=fake.base_url)).status == Status.DEGRADED
+
+
+async def test_each_kind_of_provider_is_a_part_of_its_own_and_off_where_there_is_none(outbound: Outbound, fake: FakeModel) -> None:
+    settings = LlmSettings.model_validate({"providers": {"gemini": {"base_url": NOBODY}, "main": {"base_url": fake.base_url}}})
+    registry = ModelRegistry(settings, Pricing(settings, WalletSettings().default_price, CurrentPrices()), outbound)
+    parts = {check.name: await check.look() for check in checks(registry)}
+    await registry.close()
+
+    assert {name: health.status for name, health in parts.items()} == {
+        "llm": Status.DEGRADED, "openai": Status.OK, "anthropic": Status.OFF, "gemini": Status.DOWN, "ollama": Status.OFF
+    }  # fmt: skip
+    assert list(parts["gemini"].details["providers"]) == ["gemini"]
+    assert list(parts["openai"].details["providers"]) == ["main"]
+    assert "gemini" in (parts["gemini"].advice or "")

@@ -1,3 +1,4 @@
+import sys
 import time
 
 import pytest
@@ -27,3 +28,24 @@ def test_a_million_characters_take_no_time_whatever_they_are(text: str) -> None:
     estimate_tokens(text)
 
     assert time.process_time() - began < 0.3
+
+
+@pytest.mark.parametrize("character", ["a", "漢", "\u200d", " "])
+def test_the_work_of_an_estimate_is_the_same_few_calls_for_a_short_and_a_long_text(character: str) -> None:
+    """Nothing is done for each character in Python, so it may be done on the loop."""
+
+    def calls_for(text: str) -> int:
+        seen = 0
+
+        def count(_frame: object, event: str, _arg: object) -> None:
+            nonlocal seen
+            seen += event in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            estimate_tokens(text)
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    assert calls_for(character * 1_000_000) == calls_for(character * 10) < 10

@@ -61,6 +61,8 @@ class KnownModels:
     async def list(self, access: ModelAccess = EVERYBODY) -> Sequence[Any]:
         return []
 
+    kinds = frozenset[str]()
+
     async def providers(self) -> Sequence[Any]:
         return []
 

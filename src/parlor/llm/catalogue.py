@@ -59,9 +59,11 @@ class Catalogue:
         return self._asking
 
     async def _fetch(self) -> Listing:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             listing = await fetch_models(self.endpoint, self._outbound, self._timeouts)
         except OutboundFailed as error:
             listing = Listing(error=error.detail, is_reachable=False)
-        self._listing = replace(listing, looked_at=asyncio.get_running_loop().time())
+        self._listing = replace(listing, looked_at=clock(), took_ms=round((clock() - began) * 1000, 1))
         return self._listing

@@ -41,6 +41,42 @@ def list_models(ctx: typer.Context) -> None:
     line.run(work, modules=["llm"])
 
 
+@app.command("health")
+def show_health(ctx: typer.Context) -> None:
+    """How the providers are, asked now. Exit code 1 when one of them is down."""
+    line = command_line(ctx)
+
+    async def work(container: "AsyncContainer") -> list[dict[str, Any]]:
+        from parlor.llm.health import advice_for, guard_of
+        from parlor.llm.registry import ModelRegistry
+
+        registry = await container.get(ModelRegistry)
+        return [
+            {
+                "provider": state.name,
+                "kind": state.kind,
+                "status": "ok" if state.is_reachable else "down",
+                "latency_ms": state.latency_ms,
+                "models": state.models,
+                "breaker": guard_of(registry.guards, state.name)["breaker"],
+                "base_url": state.base_url,
+                "last_error": state.error,
+                "advice": None if state.is_reachable else f"{advice_for(state.name)}.",
+            }
+            for state in await registry.providers()
+        ]
+
+    rows = line.run(work, modules=["llm"])
+    line.print_rows(rows, ("provider", "kind", "status", "latency_ms", "models", "breaker", "last_error"))
+    for row in rows:
+        if row["advice"]:
+            line.say(row["advice"])
+    if not rows:
+        line.say("No provider is configured: the built-in parlor/offline answers.")
+    if any(row["status"] == "down" for row in rows):
+        raise typer.Exit(1)
+
+
 @app.command("call")
 def call(
     ctx: typer.Context,

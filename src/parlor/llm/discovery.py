@@ -40,6 +40,7 @@ class Listing:
     is_reachable: bool = True
     embedders: frozenset[str] = frozenset()
     looked_at: float = field(default=0, compare=False)
+    took_ms: float = field(default=0, compare=False)
 
 
 async def fetch_models(endpoint: Endpoint, outbound: Outbound, timeouts: Timeouts) -> Listing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from parlor.core.health import Check, Health, Status
 from parlor.core.resilience import BreakerState
+from parlor.llm.endpoints import PUBLIC_BASE_URLS, Kind
 from parlor.llm.registry import ModelRegistry, ProviderState
 from parlor.llm.routing.guards import Guards
 
@@ -16,15 +17,21 @@ _BADNESS = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 @dataclass(frozen=True)
 class LlmHealth:
+    """Of all providers, or of those of one kind."""
+
     registry: ModelRegistry
+    kind: Kind | None = None
 
     async def look(self) -> Health:
         """Down when no configured provider answers, degraded when some do not. Without providers the built-in model is all there should be."""
+        if self.kind is not None and self.kind not in self.registry.kinds:
+            return Health(Status.OFF)
         try:
-            states = await asyncio.wait_for(self.registry.providers(), _LOOK_SECONDS)
+            found = await asyncio.wait_for(self.registry.providers(), _LOOK_SECONDS)
+            states = [state for state in found if self.kind in (None, state.kind)]
         except TimeoutError:
             return Health(Status.DEGRADED, "A provider has not answered yet.", "Look again in a few seconds.")
-        details: Mapping[str, Any] = {"providers": {state.name: {**_details(state), **_guard_of(self.registry.guards, state.name)} for state in states}}
+        details: Mapping[str, Any] = {"providers": {state.name: {**_details(state), **guard_of(self.registry.guards, state.name)} for state in states}}
         if not states:
             advice = "Only the built-in parlor/offline answers. Set OPENAI_API_KEY, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST to connect a model."
             return Health(Status.OK, advice=advice, details=details)
@@ -32,8 +39,12 @@ class LlmHealth:
         if not broken:
             return _by_breakers(self.registry.guards, states, details)
         status = Status.DOWN if len(broken) == len(states) else Status.DEGRADED
-        advice = f"Check the base URL and the key of {', '.join(state.name for state in broken)}: parlor llm models shows what answers."
+        advice = f"{advice_for(', '.join(state.name for state in broken))}: parlor llm health shows what answers."
         return Health(status, f"{broken[0].name}: {broken[0].error}", advice, details)
+
+
+def advice_for(providers: str) -> str:
+    return f"Check the base URL and the key of {providers}"
 
 
 def _by_breakers(guards: Guards, states: Sequence[ProviderState], details: Mapping[str, Any]) -> Health:
@@ -46,7 +57,7 @@ def _by_breakers(guards: Guards, states: Sequence[ProviderState], details: Mappi
     return Health(Status.DEGRADED, f"{name}: {status.last_error}", advice, details)
 
 
-def _guard_of(guards: Guards, provider: str) -> dict[str, Any]:
+def guard_of(guards: Guards, provider: str) -> dict[str, Any]:
     """`breaker` is the worst of its models'; `breakers` are those that have something to tell."""
     breakers = guards.breakers_of(provider)
     calls, most = guards.calls_of(provider)
@@ -68,8 +79,15 @@ def _guard_of(guards: Guards, provider: str) -> dict[str, Any]:
 
 
 def _details(state: ProviderState) -> dict[str, Any]:
-    return {"status": Status.OK if state.is_reachable else Status.DOWN, "models": state.models, "last_error": state.error}
+    return {
+        "kind": state.kind,
+        "status": Status.OK if state.is_reachable else Status.DOWN,
+        "models": state.models,
+        "latency_ms": state.latency_ms,
+        "last_error": state.error,
+    }
 
 
 def checks(registry: ModelRegistry) -> Sequence[Check]:
-    return (Check("llm", LlmHealth(registry).look),)
+    """One for all providers, and one for those of each kind, which is off where there is none."""
+    return (Check("llm", LlmHealth(registry).look), *(Check(kind, LlmHealth(registry, kind).look) for kind in PUBLIC_BASE_URLS))

@@ -15,7 +15,7 @@ from parlor.llm.capabilities import OF_THE_BUILT_IN_MODEL, Capabilities, listed
 from parlor.llm.catalogue import Catalogue
 from parlor.llm.discovery import Limits, Listing
 from parlor.llm.embeddings.finder import Embedders
-from parlor.llm.endpoints import Kind, endpoint_of
+from parlor.llm.endpoints import Endpoint, Kind, endpoint_of
 from parlor.llm.errors import NoModel, UnknownModel
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.offline import OfflineModel
@@ -69,13 +69,15 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class ProviderState:
-    """What is known of a provider: how many models (None: it does not say) and what the last look ran into."""
+    """What is known of a provider: how many models (None: it does not say), what the last look ran into and how long it took."""
 
     name: str
     base_url: str
     models: int | None
     is_reachable: bool
     error: str | None
+    kind: Kind
+    latency_ms: float
 
 
 class ModelRegistry:
@@ -156,14 +158,14 @@ class ModelRegistry:
         built_in = [self._offline] if self._groups.allow(access, OFFLINE) else []
         return [self._describe(model, default, access, self._capabilities(model.name, listings)) for model in (*models, *built_in)]
 
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Of the providers that are configured."""
+        return frozenset(each.endpoint.kind for each in self._catalogues.values())
+
     async def providers(self) -> "list[ProviderState]":
         listings = await self._listings()
-        return [
-            ProviderState(
-                name, each.endpoint.base_url, None if (found := listings[name]).models is None else len(found.models), found.is_reachable, found.error
-            )
-            for name, each in self._catalogues.items()
-        ]
+        return [_state_of(name, each.endpoint, listings[name]) for name, each in self._catalogues.items()]
 
     async def find_embedder(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Embedder":
         """The embedding model called `name`, as with `find`; None is the one of the settings, or parlor/offline-embed.
@@ -330,6 +332,11 @@ class ModelRegistry:
             capabilities=capabilities,
             fallbacks=self._fallbacks_of(model.name, access),
         )
+
+
+def _state_of(name: str, endpoint: Endpoint, found: Listing) -> ProviderState:
+    models = None if found.models is None else len(found.models)
+    return ProviderState(name, endpoint.base_url, models, found.is_reachable, found.error, endpoint.kind, found.took_ms)
 
 
 def _startup_line(state: ProviderState) -> str:

@@ -23,6 +23,7 @@ from parlor.core.errors import ParlorError, Unavailable
 from parlor.core.health import Status
 from parlor.core.ids import new_id
 from parlor.core.outbound import NoAnswer, OutboundFailed, Rejected, Unreachable
+from parlor.core.resilience import CircuitOpen
 from parlor.core.settings import RootSettings
 from tests.support.mail import PASSWORD, USER, MailServer, certificate, mail_server, parsed, text_of
 
@@ -226,6 +227,37 @@ async def test_a_folder_that_cannot_be_written_is_worth_another_try(tmp_path: Pa
             await attempt
 
 
+async def test_a_dead_server_is_left_alone_after_a_few_mails_and_found_again(server: MailServer, stack: AsyncExitStack) -> None:
+    now = 0.0
+    mailer = SmtpMailer(to(server), SystemClock(), monotonic=lambda: now)
+    stack.callback(mailer.close)
+    health = MailHealth(mailer, to(server), RootSettings())
+    await server.stop()
+    for _ in range(5):
+        with pytest.raises(Unreachable):
+            await mailer.send(a_mail())
+    await server.start()
+
+    with pytest.raises(CircuitOpen):
+        await mailer.send(a_mail())
+    assert server.connections == 0, "nobody waits for it any more"
+    seen = await health.look()
+    assert (seen.status, seen.details["breaker"], seen.details["failures"], seen.details["retry_after_seconds"]) == (Status.OK, "open", 5, 30)
+    now = 30.0
+    await mailer.send(a_mail())
+    assert mailer.breaker.status.failures == 0
+
+
+async def test_a_mail_that_is_refused_says_nothing_against_the_server(server: MailServer, stack: AsyncExitStack) -> None:
+    mailer = SmtpMailer(to(server), SystemClock())
+    stack.callback(mailer.close)
+    for server.misbehaves in ("refuses the recipient", "refuses for now", "refuses the mail"):
+        for _ in range(3):
+            with pytest.raises((Rejected, OutboundFailed)):
+                await mailer.send(a_mail())
+    assert mailer.breaker.status.failures == 0
+
+
 # Health
 
 
@@ -237,7 +269,8 @@ async def test_health_asks_the_server_once_in_a_while(server: MailServer, mailer
     now = KEPT_SECONDS
     await server.stop()
     bad = await health.look()
-    assert (bad.status, bad.details) == (Status.DEGRADED, {"leaves_by": "smtp", "host": "127.0.0.1"})
+    breaker = {"breaker": "closed", "failures": 0, "retry_after_seconds": 0}
+    assert (bad.status, bad.details) == (Status.DEGRADED, {"leaves_by": "smtp", "host": "127.0.0.1", **breaker})
     assert "cannot be reached" in (bad.last_error or "")
     assert "test-mail" in (bad.advice or "")
     await server.start()

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from parlor.accounts.mail.folder import FolderMailer
 from parlor.accounts.mail.ports import Mailer
@@ -31,15 +32,22 @@ class MailHealth:
         self._until = 0.0
         self._error: str | None = None
 
+    @property
+    def _seen(self) -> Mapping[str, Any]:
+        if (breaker := self._mailer.breaker) is None:
+            return self._details
+        status = breaker.status
+        return {**self._details, "breaker": status.state, "failures": status.failures, "retry_after_seconds": round(status.retry_after_seconds, 1)}
+
     async def look(self) -> Health:
         if self._monotonic() >= self._until:
             self._error = await self._probe()
             self._until = self._monotonic() + (KEPT_SECONDS if self._error is None else KEPT_FAILED_SECONDS)
         if self._error is not None:
-            return Health(Status.DEGRADED, self._error, _ADVICE, self._details)
+            return Health(Status.DEGRADED, self._error, _ADVICE, self._seen)
         if self._reaches_nobody:
             return Health(Status.DEGRADED, None, "Mails are written to a folder and reach nobody: set PARLOR_AUTH__MAIL__SMTP_HOST.", self._details)
-        return Health(Status.OK, details=self._details)
+        return Health(Status.OK, details=self._seen)
 
     async def _probe(self) -> str | None:
         try:

@@ -23,6 +23,8 @@ class FolderMailer:
     Written whole or not at all, readable by the owner alone: links in it let people in.
     """
 
+    breaker = None
+
     def __init__(self, settings: MailSettings, root: RootSettings, clock: Clock, most_files: int = MOST_FILES) -> None:
         self.path = settings.folder_in(root)
         self._sender = settings.sender_address

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from parlor.core.resilience import CircuitBreaker
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -21,6 +23,11 @@ class Mail:
 
 
 class Mailer(Protocol):
+    @property
+    def breaker(self) -> CircuitBreaker | None:
+        """What stands before the way out; None where nothing can be down."""
+        ...
+
     async def send(self, mail: Mail) -> None:
         """Returns once somebody else has taken it. Raises `core.outbound.Rejected` when nobody ever will, any other error when it is worth another try."""
         ...
