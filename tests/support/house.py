@@ -102,9 +102,16 @@ class ServedHouse:
 
 @asynccontextmanager
 async def serve_house(
-    folder: Path, database_url: str, *models: Model, tools: Sequence[Tool] = (), providers: Sequence[BaseProvider] = (), settings: dict[str, Any] | None = None
+    folder: Path,
+    database_url: str,
+    *models: Model,
+    tools: Sequence[Tool] = (),
+    providers: Sequence[BaseProvider] = (),
+    settings: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
 ) -> AsyncGenerator[ServedHouse]:
     """With `models` these answer; without, the fake provider's (`fake` unless a message names another). The default agent may use `tools` as well.
+    With an `environment` it says which providers there are.
 
     Checks all invariants at the end.
     """
@@ -113,13 +120,12 @@ async def serve_house(
         given = {
             "data_dir": str(folder / "data"),
             "database.url": database_url,
-            "llm.providers": {"main": {"kind": "openai", "base_url": fake.base_url}},
-            "llm.default_model": "main/fake",
+            **({} if environment else {"llm.providers": {"main": {"kind": "openai", "base_url": fake.base_url}}, "llm.default_model": "main/fake"}),
             **QUICK,
             **({"agents.assistant": {"tools": ["*"]}} if tools else {}),
             **(settings or {}),
         }
-        chosen = load_settings(discover(), {}, folder, overrides=given)
+        chosen = load_settings(discover(), environment or {}, folder, overrides=given)
         overrides = [*_overrides(models, tools), *providers]
         house = await stack.enter_async_context(running_house(chosen, overrides=overrides))
         app = create_app(chosen, overrides=overrides)
