@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import parlor.main
-from parlor.accounts import AdminDep, CallerDep
+from parlor.accounts import ActingDep, AdminDep, CallerDep
 from parlor.config import Settings, load_settings
 from parlor.core.db.opening import DataDirectoryInUse
 from parlor.core.lifecycle import Shutdown
@@ -19,7 +19,7 @@ from parlor.opening import running_house
 from tests.core.web.conftest import head, read_answer, serve
 from tests.support.clients import http_client
 
-_SIGNED_IN = {CallerDep.__metadata__[0].dependency, AdminDep.__metadata__[0].dependency}  # type: ignore[attr-defined]  # what Annotated keeps
+_SIGNED_IN = {each.__metadata__[0].dependency for each in (CallerDep, AdminDep, ActingDep)}  # type: ignore[attr-defined]  # what Annotated keeps
 
 
 def settings_in(folder: Path, **given: Any) -> Settings:
