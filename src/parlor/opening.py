@@ -45,20 +45,29 @@ class House:
 @asynccontextmanager
 async def running_house(settings: Settings, *, overrides: Iterable["BaseProvider"] = ()) -> AsyncGenerator[House]:
     """Everything but the sockets. Raises `Misconfigured`, `SchemaTooNew`, or `DataDirectoryInUse` when another server has the data directory."""
-    from parlor.core.db.migrate import upgrade
     from parlor.core.db.opening import lock_data_dir
     from parlor.core.jobs import JobRunner
     from parlor.wiring import open_house
 
     async with AsyncExitStack() as stack:
         stack.enter_context(lock_data_dir(settings.root))
-        await upgrade(settings.group(DatabaseSettings), settings.root, [module.migrations for module in settings.modules if module.migrations])
+        await _migrated(settings)
         container = await stack.enter_async_context(open_house(settings, overrides=overrides))
         shutdown = await container.get(Shutdown)
         if settings.group(JobSettings).run_in_server:
             await stack.enter_async_context(_working(await container.get(JobRunner), shutdown))
         stack.callback(shutdown.request)
         yield House(container)
+
+
+async def _migrated(settings: Settings) -> None:
+    from parlor.core.db.revision import is_surely_current
+
+    where = settings.group(DatabaseSettings), settings.root, [module.migrations for module in settings.modules if module.migrations]
+    if not is_surely_current(*where):
+        from parlor.core.db.migrate import upgrade
+
+        await upgrade(*where)
 
 
 @asynccontextmanager

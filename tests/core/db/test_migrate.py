@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from parlor.core.db import Base, Database, DatabaseSettings, Id, Json, UtcTime, migrate
 from parlor.core.db.migrate import SchemaTooNew, status, upgrade
+from parlor.core.db.revision import is_surely_current, newest_revision
 from parlor.core.db.sqlite import connect
 from parlor.core.settings import RootSettings
 from parlor.module import discover
@@ -219,6 +221,19 @@ async def test_a_database_newer_than_the_code_is_refused(database_settings: Data
         await upgrade(database_settings, root_settings)
     with pytest.raises(SchemaTooNew):
         await status(database_settings, root_settings)
+
+
+async def test_a_current_file_is_known_without_alembic(root_settings: RootSettings, tmp_path: Path) -> None:
+    settings = DatabaseSettings(url=SecretStr(f"sqlite:///{tmp_path}/own.db"))
+    assert not is_surely_current(settings, root_settings), "there is no file"
+    await upgrade(settings, root_settings)
+    assert (await status(settings, root_settings)).newest == newest_revision()
+    assert is_surely_current(settings, root_settings)
+    assert not is_surely_current(settings, root_settings, [str(tmp_path)]), "a module may have brought something"
+    for other in ("0001", "9999"):
+        with closing(connect(tmp_path / "own.db", is_writer=True)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (other,))
+        assert not is_surely_current(settings, root_settings)
 
 
 async def test_the_tables_are_what_the_migrations_make(database_settings: DatabaseSettings, root_settings: RootSettings) -> None:
