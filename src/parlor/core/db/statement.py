@@ -6,6 +6,7 @@ converters of values. What could not work in that scheme is refused when the sta
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ColumnElement, Dialect, Executable, bindparam
@@ -27,7 +28,7 @@ __all__ = ["POSTGRES", "SQLITE", "Compiled", "Statement", "columns_of", "in_ids"
 class Compiled:
     """One statement on one engine: `sql`, `bind(values)` -> parameters in order, `rows(raw)` -> named tuples."""
 
-    __slots__ = ("_binders", "_constants", "_converters", "_make", "_names", "sql")
+    __slots__ = ("_binders", "_constants", "_converters", "_make", "_names", "_pick", "sql")
 
     def __init__(self, expression: Executable, dialect: Dialect) -> None:
         compiled = cast("SQLCompiler", cast("Any", expression).compile(dialect=dialect))
@@ -38,7 +39,9 @@ class Compiled:
         # a literal in the expression is a parameter with a value of its own, converted once, here
         self._names = frozenset(name for name, bind in zip(names, binds, strict=True) if bind.required)
         self._constants = {name: _constant(bind, dialect) for name, bind in zip(names, binds, strict=True) if not bind.required}
-        self._binders = tuple((name, _binder(bind.type, dialect) if bind.required else None) for name, bind in zip(names, binds, strict=True))
+        converters = [_binder(bind.type, dialect) if bind.required else None for bind in binds]
+        self._binders = tuple((index, convert) for index, convert in enumerate(converters) if convert is not None)
+        self._pick = _picker(names)
         columns = tuple(getattr(expression, "exported_columns", ()))
         self._converters = tuple((i, c) for i, c in enumerate(_reader(column.type, dialect) for column in columns) if c is not None)
         fields = [_row_name(column) for column in columns]
@@ -49,9 +52,10 @@ class Compiled:
         """Raises KeyError for a value that is missing and TypeError for one too many."""
         if len(values) > len(self._names):
             raise TypeError(f"no such parameter: {sorted(values.keys() - self._names)}")
-        if self._constants:
-            values = {**self._constants, **values}
-        return [values[name] if convert is None else convert(values[name]) for name, convert in self._binders]
+        parameters = self._pick({**self._constants, **values} if self._constants else values)
+        for index, convert in self._binders:
+            parameters[index] = convert(parameters[index])
+        return parameters
 
     def rows(self, raw: Iterable[Sequence[Any]]) -> list[Any]:
         make, converters = self._make, self._converters
@@ -128,6 +132,14 @@ def _in_ids_sqlite(element: in_ids, compiler: SQLCompiler, **kw: Any) -> str:
         f"{compiler.process(element.column, **kw)} IN (WITH RECURSIVE ids(id, rest) AS (SELECT NULL, {ids} UNION ALL "
         "SELECT substr(rest, 1, 16), substr(rest, 17) FROM ids WHERE length(rest) >= 16) SELECT id FROM ids WHERE id IS NOT NULL)"
     )
+
+
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """Values in the order of the parameters, without a step of Python for each."""
+    if len(names) < 2:
+        return lambda values: [values[name] for name in names]
+    pick = itemgetter(*names)
+    return lambda values: list(pick(values))
 
 
 def _refuse(compiled: SQLCompiler, sql: str) -> None:

@@ -52,7 +52,7 @@ def _unless_none(convert: Converter) -> Converter:
     return lambda value: None if value is None else convert(value)
 
 
-# Most values of a turn are ids: they look for None themselves.
+# Most values of a turn are ids and times: they look for None themselves.
 
 
 def _id_to_bytes(value: UUID | None) -> bytes | None:
@@ -74,14 +74,12 @@ def _checked(value: datetime) -> datetime:
     return value
 
 
-@_unless_none
-def _time_to_microseconds(value: datetime) -> int:
-    return (_checked(value) - _EPOCH) // _MICROSECOND
+def _time_to_microseconds(value: datetime | None) -> int | None:
+    return None if value is None else (_checked(value) - _EPOCH) // _MICROSECOND
 
 
-@_unless_none
-def _microseconds_to_time(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
+def _microseconds_to_time(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 @_unless_none

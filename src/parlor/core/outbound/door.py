@@ -42,11 +42,17 @@ class Outbound:
         timeouts: Timeouts = Timeouts(),
     ) -> "AsyncGenerator[Reply]":
         """Call an operator's URL. A redirect is an answer like any other: it is never followed, so no key goes where it was not meant to."""
-        reply = await self._send(None, url, method, headers, body, timeouts)
+        reply = await self.open_trusted(method, url, headers=headers, body=body, timeouts=timeouts)
         try:
             yield reply
         finally:
             reply.leave()
+
+    async def open_trusted(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, timeouts: Timeouts = Timeouts()
+    ) -> "Reply":
+        """Like `trusted`, for a caller that has a context of its own around the answer: it must `leave` the reply."""
+        return await self._send(None, url, method, headers, body, timeouts)
 
     @asynccontextmanager
     async def guarded(

@@ -80,6 +80,8 @@ class Pool:
 
     def _let_end(self, response: aiohttp.ClientResponse) -> None:
         """Wait a moment for the end of a body whose answer is complete: then the connection can be used again."""
+        if response.content.is_eof():  # aiohttp has released the connection already
+            return
         self._ending.add(response)
 
         def end() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,11 +53,13 @@ class RemoteModel:
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[AsyncIterator[Sequence[ModelEvent]]]:
-        stack, reply = await self._ask(msgspec.json.encode(self._wire.body_of(request, self._target)))
-        async with stack:
+        reply = await self._ask(msgspec.json.encode(self._wire.body_of(request, self._target)))
+        try:
             yield Answer(reply, self._wire.open(self._target))
+        finally:
+            reply.leave()
 
-    async def _ask(self, body: bytes) -> "tuple[AsyncExitStack, Reply]":
+    async def _ask(self, body: bytes) -> "Reply":
         """Send until the answer begins. Only a request that surely did no work is sent again: no connection, or turned away at the door."""
         clock = asyncio.get_running_loop().time
         began, retries = clock(), 0
@@ -74,16 +76,21 @@ class RemoteModel:
             retries += 1
             await asyncio.sleep(wait)
 
-    async def _try(self, body: bytes) -> "tuple[AsyncExitStack, Reply] | Refusal":
-        async with AsyncExitStack() as stack:
-            call = self._outbound.trusted("POST", self._url, headers=self._target.endpoint.headers, body=body, timeouts=self._timeouts)
-            try:
-                reply = await stack.enter_async_context(call)
-            except OutboundFailed as error:
-                return _not_reached(error)
-            if refusal := await refusal_of(reply, self._wire.content_types):
-                return refusal
-            return stack.pop_all(), reply
+    async def _try(self, body: bytes) -> "Reply | Refusal":
+        """The reply is open, and to be left by whoever gets it."""
+        try:
+            reply = await self._outbound.open_trusted("POST", self._url, headers=self._target.endpoint.headers, body=body, timeouts=self._timeouts)
+        except OutboundFailed as error:
+            return _not_reached(error)
+        try:
+            refusal = await refusal_of(reply, self._wire.content_types)
+        except BaseException:
+            reply.leave()
+            raise
+        if refusal is None:
+            return reply
+        reply.leave()
+        return refusal
 
 
 def _not_reached(error: OutboundFailed) -> Refusal:
