@@ -3,30 +3,24 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from parlor.core.outbound import Outbound
 from parlor.llm.access import EVERYBODY, OPERATOR, ModelAccess, ModelGroups
+from parlor.llm.built_models import BuiltModels
 from parlor.llm.capabilities import OF_THE_BUILT_IN_MODEL, Capabilities, listed
 from parlor.llm.catalogue import Catalogue
-from parlor.llm.discovery import Limits, Listing
+from parlor.llm.discovery import Listing
 from parlor.llm.embeddings.finder import Embedders
-from parlor.llm.endpoints import Endpoint, Kind, endpoint_of
+from parlor.llm.endpoints import Kind, endpoint_of
 from parlor.llm.errors import NoModel, UnknownModel
+from parlor.llm.model_info import ModelInfo, ProviderState, startup_line, state_of
+from parlor.llm.model_names import ModelNames
 from parlor.llm.offline import NAME as OFFLINE
-from parlor.llm.offline import OfflineModel
 from parlor.llm.pricing import Pricing
-from parlor.llm.providers.remote import RemoteModel
-from parlor.llm.providers.wire import Target
-from parlor.llm.routing.guarded import GuardedModel
 from parlor.llm.routing.guards import Guards
-from parlor.llm.routing.routed import RoutedModel
-from parlor.llm.settings import LlmSettings, ModelSettings
-from parlor.wallet import Price
+from parlor.llm.settings import LlmSettings
 
 if TYPE_CHECKING:
     from parlor.llm.ports import Embedder, Model
@@ -35,7 +29,6 @@ _MISS_SECONDS = 10
 """A name that a provider did not list is asked for again, at most this often: it may be new."""
 _STARTUP_SECONDS = 0.5
 _MAX_NAME_CHARS = 300
-_MAX_COMPARED = 400
 
 _NOT_FOR_CHAT = re.compile(
     r"embed|tts|whisper|dall-e|image|audio|realtime|moderation|transcri|rerank|speech|video|davinci|babbage|sora|veo|imagen|aqa", re.IGNORECASE
@@ -51,57 +44,28 @@ _KNOWN_SECONDS = 30.0
 _MAX_REMEMBERED = 10_000
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """One model as a list shows it."""
-
-    name: str
-    provider: str
-    context_tokens: int
-    max_output_tokens: int
-    price: Price
-    is_default: bool = False
-    aliases: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    capabilities: Capabilities = field(default_factory=dict[Any, bool])
-    fallbacks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ProviderState:
-    """What is known of a provider: how many models (None: it does not say), what the last look ran into and how long it took."""
-
-    name: str
-    base_url: str
-    models: int | None
-    is_reachable: bool
-    error: str | None
-    kind: Kind
-    latency_ms: float
-
-
 class ModelRegistry:
     """Finds models: those of the settings, those that providers list, and `parlor/offline`. A provider that does not answer holds up nobody else."""
 
     def __init__(self, settings: LlmSettings, pricing: Pricing, outbound: Outbound) -> None:
         self._settings = settings
-        self._pricing = pricing
-        self._outbound = outbound
-        self._timeouts = settings.timeouts.as_timeouts()
-        self._offline = OfflineModel(partial(pricing.of, OFFLINE), settings.offline.tokens_per_second)
-        self.guards = Guards(settings)
         self._catalogues = {name: Catalogue(endpoint_of(name, provider), outbound, settings.discovery_seconds) for name, provider in settings.providers.items()}
-        self._models: dict[str, Model] = {OFFLINE: self._offline}
-        self._embedders = Embedders(settings, pricing, outbound, self.guards, {name: each.endpoint for name, each in self._catalogues.items()})
         self._groups = ModelGroups(settings)
+        self._names = ModelNames(settings, self._groups)
+        self._built = BuiltModels(settings, pricing, outbound, self._catalogues, self._groups)
+        self._embedders = Embedders(settings, pricing, outbound, self.guards, {name: each.endpoint for name, each in self._catalogues.items()})
         self._found: dict[tuple[str | None, ModelAccess], tuple[Model, float]] = {}
+
+    @property
+    def guards(self) -> Guards:
+        return self._built.guards
 
     async def find(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Model":
         """The model called `name`: `provider/model`, an alias, or a bare name that one provider has; None is the default.
 
         Raises UnknownModel, also for a model that is kept for others, and NoModel when there is no default because no configured provider tells what it has.
         """
-        model = self._routed(await self._find(name, access), access)
+        model = self._built.routed(await self._find(name, access), access)
         if len(self._found) >= _MAX_REMEMBERED:  # a provider that lists nothing takes any name
             self._found.clear()
         self._found[name, self._groups.reduced(access)] = (model, time.monotonic())
@@ -116,36 +80,22 @@ class ModelRegistry:
         """Whether there is such a model at all: who was told of none may then not use it."""
         target = self._settings.aliases.get(name, name)
         try:
-            return target in self._models or bool(await self._discover(target, OPERATOR))
+            return self._built.kept(target) is not None or bool(await self._discover(target, OPERATOR))
         except UnknownModel:
             return False
-
-    def _routed(self, model: "Model", access: ModelAccess) -> "Model":
-        """With the models that answer in its place. Nobody waits for their providers here: what those have not told yet is not known."""
-        fallbacks = self._fallbacks_of(model.name, access)
-        return model if not fallbacks or isinstance(model, RoutedModel) else RoutedModel([model, *map(self._fallback, fallbacks)])
-
-    def _fallbacks_of(self, name: str, access: ModelAccess) -> tuple[str, ...]:
-        """Those that are open to `access`: nobody gets at a model by another's being down."""
-        known = self._settings.models.get(name)
-        return tuple(each for each in known.fallbacks if self._groups.allow(access, each)) if known else ()
-
-    def _fallback(self, name: str) -> "Model":
-        provider = name.partition("/")[0]
-        return self._offline if name == OFFLINE else self._model(name, self._catalogues[provider].listing)
 
     async def _find(self, name: str | None, access: ModelAccess) -> "Model":
         if name is None:
             return await self._default(access)
         target = self._settings.aliases.get(name, name)
-        if (model := self._models.get(target)) is not None and self._groups.allow(access, target):
+        if (model := self._built.kept(target)) is not None and self._groups.allow(access, target):
             return model
         try:
             return await self._discover(target, access)
         except UnknownModel:
             if target == name or not await self.is_kept(name):
                 raise
-            raise self._unknown(name, await self._listings(), access) from None  # what an alias stands for is not told either
+            raise self._names.unknown(name, await self._listings(), access) from None  # what an alias stands for is not told either
 
     async def list(self, access: ModelAccess = EVERYBODY) -> list[ModelInfo]:
         """Every model that is known now and open to `access`, in the order of the settings; the built-in one last."""
@@ -154,8 +104,8 @@ class ModelRegistry:
             default = (await self._default(access)).name
         except NoModel:
             default = None
-        models = [self._model(name, listings.get(name.partition("/")[0])) for name in self._names(listings, access)]
-        built_in = [self._offline] if self._groups.allow(access, OFFLINE) else []
+        models = [self._built.get(name, listings.get(name.partition("/")[0])) for name in self._names.open_to(listings, access)]
+        built_in = [self._built.offline] if self._groups.allow(access, OFFLINE) else []
         return [self._describe(model, default, access, self._capabilities(model.name, listings)) for model in (*models, *built_in)]
 
     @property
@@ -165,7 +115,7 @@ class ModelRegistry:
 
     async def providers(self) -> "list[ProviderState]":
         listings = await self._listings()
-        return [_state_of(name, each.endpoint, listings[name]) for name, each in self._catalogues.items()]
+        return [state_of(name, each.endpoint, listings[name]) for name, each in self._catalogues.items()]
 
     async def find_embedder(self, name: str | None, access: ModelAccess = EVERYBODY) -> "Embedder":
         """The embedding model called `name`, as with `find`; None is the one of the settings, or parlor/offline-embed.
@@ -192,7 +142,7 @@ class ModelRegistry:
                 "Models: only the built-in parlor/offline. Set OPENAI_API_KEY, OPENAI_BASE_URL, GEMINI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_HOST for real ones."
             ]
         try:
-            return [_startup_line(state) for state in await asyncio.wait_for(self.providers(), _STARTUP_SECONDS)]
+            return [startup_line(state) for state in await asyncio.wait_for(self.providers(), _STARTUP_SECONDS)]
         except TimeoutError:
             return [f"Models: still waiting for a provider of {', '.join(self._catalogues)}. `parlor llm models` shows what it has."]
 
@@ -214,13 +164,13 @@ class ModelRegistry:
                     raise
         first, is_open = self._settings.default_provider, self._groups.allow(access, OFFLINE)
         if is_open and (first == "parlor" or not self._catalogues):
-            return self._offline
+            return self._built.offline
         providers = sorted(self._catalogues, key=lambda name: name != first)
         for provider in providers:
             if (name := await self._default_of(provider, access)) is not None:
                 return await self._find(name, access)
         if is_open and any([await self._default_of(provider, OPERATOR) for provider in providers]):
-            return self._offline
+            return self._built.offline
         raise NoModel("No provider tells which models it has. Name one in PARLOR_LLM__DEFAULT_MODEL.")
 
     async def _default_of(self, provider: str, access: ModelAccess) -> str | None:
@@ -243,13 +193,13 @@ class ModelRegistry:
         if catalogue is None or not rest:
             return await self._by_bare_name(name, access)
         if name in self._settings.models and self._groups.allow(access, name):
-            return self._model(name, None)
+            return self._built.get(name, None)
         listing = await catalogue.look()
         if not self._has(listing, name, access):
             listing = await catalogue.look_again(_MISS_SECONDS)
         if not self._has(listing, name, access):
-            raise self._unknown(name, await self._listings(), access)
-        return self._model(name, listing)
+            raise self._names.unknown(name, await self._listings(), access)
+        return self._built.get(name, listing)
 
     def _has(self, listing: Listing, name: str, access: ModelAccess) -> bool:
         """A provider that does not say what it has takes any name."""
@@ -261,52 +211,14 @@ class ModelRegistry:
     async def _by_bare_name(self, name: str, access: ModelAccess) -> "Model":
         """The name may have slashes of its own: `meta-llama/llama-3` is one of OpenRouter's."""
         if name == OFFLINE.partition("/")[2] and self._groups.allow(access, OFFLINE):
-            return self._offline
+            return self._built.offline
         listings = await self._listings()
-        found = [each for each in self._names(listings, access) if each.partition("/")[2] == name]
+        found = [each for each in self._names.open_to(listings, access) if each.partition("/")[2] == name]
         if len(found) == 1:
-            return self._model(found[0], listings[found[0].partition("/")[0]])
+            return self._built.get(found[0], listings[found[0].partition("/")[0]])
         if found:
             raise UnknownModel(f"Several providers have {name}: say {' or '.join(found)}.", near=found)
-        raise self._unknown(name, listings, access)
-
-    def _unknown(self, name: str, listings: Mapping[str, Listing], access: ModelAccess) -> UnknownModel:
-        names = [*self._names(listings, access), *([OFFLINE] if self._groups.allow(access, OFFLINE) else [])]
-        shown = {*names, *(each.partition("/")[2] for each in names)}
-        names += [alias for alias, target in self._settings.aliases.items() if target in shown or self._groups.are_open]
-        if len(names) > _MAX_COMPARED:
-            # Comparing thousands of names takes longer than a call may hold the loop.
-            start = name.rpartition("/")[2][:3].lower()
-            names = [each for each in names if start in each.lower()][:_MAX_COMPARED]
-        bare = {each.partition("/")[2]: each for each in names}
-        near = list(dict.fromkeys([*get_close_matches(name, names, 3), *(bare[each] for each in get_close_matches(name, list(bare), 3))]))[:3]
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        return UnknownModel(f"There is no model called {name[:100]}.{hint}", near=near)
-
-    def _names(self, listings: Mapping[str, Listing], access: ModelAccess) -> Iterable[str]:
-        """All full names that are open to `access`, those of the settings first."""
-        listed = [name for name in self._settings.models if name.partition("/")[0] in self._catalogues]
-        discovered = [f"{provider}/{name}" for provider, listing in listings.items() for name in listing.models or ()]
-        return [name for name in dict.fromkeys([*listed, *discovered]) if self._groups.allow(access, name)]
-
-    def _model(self, name: str, listing: Listing | None) -> "Model":
-        """Kept when it is known to exist: a provider that lists nothing takes any name, and callers could think of many."""
-        if found := self._models.get(name):
-            return found
-        provider, _, rest = name.partition("/")
-        known, told = self._settings.models.get(name), listing.models if listing else None
-        model = self._built(name, provider, known or ModelSettings(), (told or {}).get(rest, Limits()))
-        if known is not None or (told and rest in told):
-            self._models[name] = model
-        return model
-
-    def _built(self, name: str, provider: str, known: ModelSettings, told: Limits) -> GuardedModel:
-        context = known.context_tokens or told.context_tokens or self._settings.default_context_tokens
-        most = min(self._settings.default_max_output_tokens, context // 2, told.max_output_tokens or context)
-        target = Target(self._catalogues[provider].endpoint, name.partition("/")[2], known.max_output_tokens or most, known.context_tokens)
-        price_now = partial(self._pricing.of, name)
-        model = RemoteModel(target, self._outbound, price_now=price_now, context_tokens=context, timeouts=self._timeouts)
-        return GuardedModel(model, self.guards.of(name))
+        raise self._names.unknown(name, listings, access)
 
     def _capabilities(self, name: str, listings: Mapping[str, Listing]) -> Capabilities:
         """As they are told now: providers learn."""
@@ -330,14 +242,5 @@ class ModelRegistry:
             aliases=aliases,
             groups=groups,
             capabilities=capabilities,
-            fallbacks=self._fallbacks_of(model.name, access),
+            fallbacks=self._built.fallbacks_of(model.name, access),
         )
-
-
-def _state_of(name: str, endpoint: Endpoint, found: Listing) -> ProviderState:
-    models = None if found.models is None else len(found.models)
-    return ProviderState(name, endpoint.base_url, models, found.is_reachable, found.error, endpoint.kind, found.took_ms)
-
-
-def _startup_line(state: ProviderState) -> str:
-    return f"Models of {state.name}: {state.models} at {state.base_url}" if state.error is None else f"Models of {state.name}: unknown. {state.error}"
