@@ -6,6 +6,8 @@ import time
 from uuid import UUID, SafeUUID
 
 _DRAWN_BYTES = 2048
+_NOT_SAID = SafeUUID.unknown
+"""Looked up once: a member of an enumeration is a call of Python each time."""
 
 _lock = threading.Lock()
 _last_tick = 0
@@ -31,7 +33,7 @@ def id_of(number: int) -> UUID:
     """Without UUID's own checks of text, bytes and fields: most values of a request are ids."""
     made = object.__new__(UUID)
     object.__setattr__(made, "int", number)
-    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    object.__setattr__(made, "is_safe", _NOT_SAID)
     return made
 
 

@@ -52,7 +52,7 @@ def _unless_none(convert: Converter) -> Converter:
     return lambda value: None if value is None else convert(value)
 
 
-# Most values of a turn are ids and times: they look for None themselves.
+# Most values of a turn are ids, times and JSON: they look for None themselves.
 
 
 def _id_to_bytes(value: UUID | None) -> bytes | None:
@@ -88,20 +88,19 @@ def _time_to_utc(value: datetime) -> datetime:
     return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
-def _to_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+def _to_json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 @_unless_none
 def _no_nul_json(value: Any) -> str:
     r"""jsonb cannot hold \u0000; the edge refuses NUL in requests, so what is left comes from models and tools, where dropping it is right."""
-    text = _to_json(value)
+    text = msgspec.json.encode(value).decode()
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
-@_unless_none
-def _from_json(value: str) -> Any:
-    return msgspec.json.decode(value)
+def _from_json(value: str | None) -> Any:
+    return None if value is None else msgspec.json.decode(value)
 
 
 @_unless_none
@@ -137,7 +136,7 @@ class Json(_OwnType):
     impl = Text
     on_sqlite = Text
     on_postgres = postgresql.JSONB
-    to_sqlite = staticmethod(_unless_none(_to_json))
+    to_sqlite = staticmethod(_to_json)
     from_sqlite = staticmethod(_from_json)
     to_postgres = staticmethod(_no_nul_json)
     from_postgres = staticmethod(_from_json)
