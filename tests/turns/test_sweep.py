@@ -23,8 +23,8 @@ from tests.support.house_fixtures import OpenServed
 _expire = statement(update(Turn).where(Turn.id == bindparam("turn_id", type_=Id())).values(lease_expires_at=bindparam("then", type_=UtcTime())))
 _drop_hold = statement(delete(HoldRow).where(HoldRow.turn_id == bindparam("turn_id", type_=Id())))
 
-SLOW = {"turns.checkpoint_seconds": 30, "turns.sweep_seconds": 3600}
-"""Nobody renews a lease or sweeps while the test looks on."""
+SLOW = {"turns.checkpoint_seconds": 30, "turns.sweep_seconds": 3600, "turns.drain_seconds": 0.5}
+"""Nobody renews a lease or sweeps while the test looks on, and at the end nobody waits for turns that hang."""
 
 
 async def _orphans(house: ServedHouse, person: Person, count: int) -> list[str]:
