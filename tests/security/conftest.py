@@ -1,8 +1,8 @@
 """One server per engine for all tests of this folder: they make people of their own, and none may bring it down."""
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,9 @@ from tests.support.postgres import PostgresServer
 __all__ = ["house", "open_served"]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=ENGINES)
-async def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """It must still be alive at the end, with all that it stored in order."""
-    folder = tmp_path_factory.mktemp("site")
+@asynccontextmanager
+async def new_site(request: pytest.FixtureRequest, folder: Path) -> AsyncGenerator[Site]:
+    """On the engine that the fixture is for. It must still be alive at the end, with all that it stored in order."""
     with ExitStack() as stack:
         if request.param == "postgres":
             server: PostgresServer = request.getfixturevalue("postgres")
@@ -33,3 +32,9 @@ async def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             await opened.still_there()
             code, said = await opened.server.run("doctor", "--deep")
             assert code == 0, said
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=ENGINES)
+async def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with new_site(request, tmp_path_factory.mktemp("site")) as opened:
+        yield opened

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ import pytest
 from bench.fake_model import Script
 from parlor.llm.stateless.findings import KINDS
 from parlor.llm.stateless.rules import findings_by_rules
+from tests.conftest import ENGINES
+from tests.security.conftest import new_site
 from tests.security.site import Scene, Site
-
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance"
 
@@ -31,6 +32,13 @@ SETTINGS = """
 include-method = "DELETE"
 enabled = false
 """
+
+
+@pytest.fixture(params=ENGINES)
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    """One of its own. Whoever fuzzes as an administrator changes what all others stand on: it learns names from answers, and sets the price of their model."""
+    async with new_site(request, tmp_path) as opened:
+        yield opened
 
 
 async def fuzz(site: Site, folder: Path, scene: Scene, *options: str) -> tuple[int, str]:

@@ -37,7 +37,8 @@ class ParlorServer:
     def __init__(self, folder: Path, database_url: str, provider_url: str, **settings: str) -> None:
         self.folder = folder
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("PARLOR_")},
+            # Not measured: counting lines doubles the time of every request, and tests of the rooms run the same lines in their own process.
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PARLOR_", "COVERAGE"))},
             **QUICK,
             "PARLOR_DATABASE__URL": database_url,
             "PARLOR_DATA_DIR": str(folder / "data"),
