@@ -69,7 +69,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 class FellBack(msgspec.Struct, frozen=True):
     """The model `source` has failed before it said anything, and `target` (both full names) is asked in its place. `reason` is a FailureReason,
-    or circuit_open, bulkhead_full, unsupported_input, too_long. Whatever `source` may have taken for it is not to be paid for."""
+    or circuit_open, bulkhead_full, unsupported_input. Whatever `source` may have taken for it is not to be paid for."""
 
     source: str
     target: str
