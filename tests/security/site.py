@@ -255,16 +255,29 @@ def _read(response: httpx2.Response, status: int = 200) -> Any:
     return response.json()
 
 
+def _document_of(response: httpx2.Response) -> dict[str, Any]:
+    body = response.json()
+    assert response.headers["content-type"] == PROBLEM, body
+    assert body["status"] == response.status_code, body
+    assert body["request_id"] == response.headers["x-request-id"], body
+    assert all(body[name] for name in ("type", "title", "detail", "code")), body
+    return body
+
+
+def _envelope_of(response: httpx2.Response) -> dict[str, Any]:
+    """What clients of OpenAI's API read, with the status beside it."""
+    assert response.headers["content-type"] == "application/json", response.text
+    error = response.json()["error"]
+    assert all(error[name] for name in ("message", "type", "code")), error
+    return {**error, "status": response.status_code}
+
+
 def problem_of(response: httpx2.Response, status: int | None = None, code: str | None = None) -> dict[str, Any]:
     """The problem document of a refusal: in the right shape, with nothing of our insides in it."""
     what = f"{response.request.method} {response.request.url} -> {response.status_code}: {response.text[:300]}"
     assert 400 <= response.status_code < 500, what
     assert status is None or response.status_code == status, what
-    assert response.headers["content-type"] == PROBLEM, what
-    body = response.json()
-    assert body["status"] == response.status_code, what
-    assert body["request_id"] == response.headers["x-request-id"], what
-    assert all(body[name] for name in ("type", "title", "detail", "code")), what
+    body = _envelope_of(response) if response.request.url.path.startswith("/v1/") else _document_of(response)
     assert code is None or body["code"] == code, what
     assert not re.search(r"Traceback|\.py\b|sqlite3|asyncpg|SELECT |INSERT ", response.text), what
     return body
