@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,14 @@ import httpx2
 import jwt
 from pydantic import SecretStr
 
-from bench.fake_model import FakeModel
+from bench.fake_model import FakeModel, Script
 from parlor.accounts import AuthSettings
 from parlor.accounts.tokens import AccessTokens
 from parlor.core.crypto import SecretKey, load_secret_key
 from parlor.core.ids import new_id
 from parlor.core.settings import RootSettings
+from parlor.llm.stateless.findings import KINDS
+from parlor.llm.stateless.rules import findings_by_rules
 from parlor.testing import ManualClock
 from tests.support.chat import PASSWORD, Person, client_of
 from tests.support.mail import link_in, parsed
@@ -28,6 +30,7 @@ from tests.support.server import QUICK, ParlorServer, parlor_server
 
 PROBLEM = "application/problem+json"
 JSON = {"Content-Type": "application/json"}
+ANALYSIS = json.dumps(findings_by_rules("A quiet place.", KINDS))
 
 Principal = Literal["anonymous", "other", "suspended", "expired", "refresh", "demoted_before", "demoted", "administrator", "owner"]
 """`demoted_before` holds the token from when it was an administrator. `refresh` sends a refresh token, `expired` an access token of yesterday."""
@@ -107,6 +110,15 @@ class Site:
         client = client_of(self.url, token)
         self.stack.push_async_callback(client.aclose)
         return client
+
+    @contextmanager
+    def analysing(self) -> Generator[None]:
+        """Within, the provider finds something in every text: an analysis by one that does not is a 502, as it should be, and no fault of ours."""
+        self.fake.script("fake", Script(texts=(ANALYSIS,)))
+        try:
+            yield
+        finally:
+            self.fake.script("fake", Script())
 
     def member(self, account: Mapping[str, Any]) -> Member:
         token = account["access_token"]

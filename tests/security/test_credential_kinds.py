@@ -31,7 +31,10 @@ async def test_a_key_that_is_over_opens_nothing(site: Site, route: str) -> None:
     before = await scene.seen()
     keys = await site.dead_keys()
     found = {name: outcome_of(await ask(site, route, declared, scene, bearer(key))) for name, key in keys.items() if name != "demoted"}
-    assert found == {"revoked": (401, "auth.api_key_revoked"), "expired": (401, "auth.api_key_expired"), "suspended": (403, "auth.suspended")}
+    expected = {"revoked": (401, "auth.api_key_revoked"), "expired": (401, "auth.api_key_expired"), "suspended": (403, "auth.suspended")}
+    if " /v1/" in route:  # OpenAI's clients act on one code for whatever is wrong with a key
+        expected = {name: (status, "invalid_api_key" if status == 401 else code) for name, (status, code) in expected.items()}
+    assert found == expected
     if declared.scopes == ("admin",):
         assert outcome_of(await ask(site, route, declared, scene, bearer(keys["demoted"]))) == (403, "auth.administrators_only")
     assert await scene.seen() == before

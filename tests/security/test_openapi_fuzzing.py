@@ -1,7 +1,6 @@
 """What schemathesis makes of the OpenAPI document, sent to the running server: right and wrong data, and answers as the document says."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -9,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.fake_model import Script
-from parlor.llm.stateless.findings import KINDS
-from parlor.llm.stateless.rules import findings_by_rules
 from tests.conftest import ENGINES
 from tests.security.conftest import new_site
 from tests.security.site import Scene, Site
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance"
-
-ANALYSIS = json.dumps(findings_by_rules("A quiet place.", KINDS))
 
 SETTINGS = """
 [parameters]
@@ -45,20 +39,18 @@ async def fuzz(site: Site, folder: Path, scene: Scene, *options: str) -> tuple[i
     """As an administrator who owns the scene. The exit code, and the report."""
     other = await site.sign_up()
     settings = folder / "schemathesis.toml"
-    # An analysis of a model that finds nothing is a 502, as it should be; of a model that works it is none.
-    site.fake.script("fake", Script(texts=(ANALYSIS,)))
     settings.write_text(SETTINGS.format(**{**scene.ids, "user_id": other.id}))
     arguments = ["--config-file", str(settings), "run", f"{site.url}/openapi.json", "--checks", CHECKS, "--mode", "all", "--seed", "1", *options]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", *arguments, "-H", f"Authorization: Bearer {scene.owner.access_token}"),
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    site.fake.script("fake", Script())
+    with site.analysing():
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", *arguments, "-H", f"Authorization: Bearer {scene.owner.access_token}"),
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, said.decode(errors="replace")
 
