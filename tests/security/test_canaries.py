@@ -63,6 +63,7 @@ async def planted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         "PARLOR_LLM__PROVIDERS__SHUT__BASE_URL": "http://127.0.0.1:1/v1",
         "PARLOR_LLM__PROVIDERS__SHUT__API_KEY": SHAPED_KEY,
         "PARLOR_LLM__MODELS": json.dumps({"shut/model": {"context_tokens": 4096}}),
+        "PARLOR_LLM__BREAKER__FAILURES": "1000",  # each of the failures must reach us
         "PARLOR_DATABASE__POOL_TIMEOUT_SECONDS": "1",
     }
     with ExitStack() as stack:
