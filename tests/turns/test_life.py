@@ -196,7 +196,7 @@ FAILURES: tuple[tuple[str, Script, str, str, str], ...] = (
 
 async def test_a_failed_answer_is_charged_by_the_rule(open_served: OpenServed) -> None:
     """REL-08, REL-20, INV-M5: nothing accepted costs nothing; else the provider's usage, or the prompt and what was said."""
-    house = await open_served(settings=NO_RETRY)
+    house = await open_served(settings={**NO_RETRY, "llm.breaker.failures": 1000})
     for case, script, reason, charge, said in FAILURES:
         house.fake.script("fake", script)
         ann = await house.person()
