@@ -1,8 +1,8 @@
 """Limits over several replicas: one real Valkey, two replicas, and what holds while it is gone (SEC-43)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +13,7 @@ from parlor.core.ids import new_id
 from parlor.core.limits import LimitSettings, RateLimits
 from parlor.core.limits.redis_windows import RedisWindows
 from parlor.core.redis import RedisClient
+from parlor.core.redis.client import MOST_SECONDS
 from parlor.core.redis_settings import RedisSettings
 from tests.support.proxy import Proxy, tcp_proxy
 
@@ -29,7 +30,14 @@ async def proxy(valkey: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def replicas(proxy: Proxy) -> AsyncIterator[tuple[RateLimits, RateLimits]]:
-    clients = [RedisClient(RedisSettings(url=SecretStr(f"redis://127.0.0.1:{proxy.port}/0"))) for _ in range(2)]
+    async with _replicas(proxy, MOST_SECONDS) as both:
+        yield both
+
+
+@asynccontextmanager
+async def _replicas(proxy: Proxy, most_seconds: float) -> AsyncGenerator[tuple[RateLimits, RateLimits]]:
+    settings = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{proxy.port}/0"))
+    clients = [RedisClient(settings, most_seconds=most_seconds) for _ in range(2)]
     async with AsyncExitStack() as stack:
         for client in clients:
             stack.push_async_callback(client.aclose)
@@ -49,14 +57,16 @@ async def taken(limits: RateLimits, key: str, tries: int) -> int:
     return results.count(None)
 
 
-async def test_replicas_count_together(replicas: tuple[RateLimits, RateLimits], key: str) -> None:
-    counts = await asyncio.gather(*(taken(each, key, 20) for each in replicas))
-    assert sum(counts) == 10
-    for each in replicas:
-        with pytest.raises(RateLimited) as refused:
-            await each.check(LOGINS, key)
-        assert 50 < refused.value.facts["retry_after_seconds"] <= 60
-        await each.check(LOGINS, f"another than {key}")
+async def test_replicas_count_together(proxy: Proxy, key: str) -> None:
+    """With time for Redis to answer forty at once on a busy machine: who is not answered counts alone."""
+    async with _replicas(proxy, 10) as replicas:
+        counts = await asyncio.gather(*(taken(each, key, 20) for each in replicas))
+        assert sum(counts) == 10
+        for each in replicas:
+            with pytest.raises(RateLimited) as refused:
+                await each.check(LOGINS, key)
+            assert 50 < refused.value.facts["retry_after_seconds"] <= 60
+            await each.check(LOGINS, f"another than {key}")
 
 
 async def test_looking_counts_nothing(replicas: tuple[RateLimits, RateLimits], key: str) -> None:

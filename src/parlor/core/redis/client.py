@@ -33,10 +33,14 @@ class RedisUnavailable(Unavailable):
 
 
 class RedisClient:
-    """Connects at the first call, and again after an outage. For one event loop; the library is loaded only when an address is set."""
+    """Connects at the first call, and again after an outage. For one event loop; the library is loaded only when an address is set.
 
-    def __init__(self, settings: RedisSettings) -> None:
+    `most_seconds` is how long a call waits: the house's own limit, which tests of what Redis answers must not depend on.
+    """
+
+    def __init__(self, settings: RedisSettings, *, most_seconds: float = MOST_SECONDS) -> None:
         self._url = settings.url
+        self._most_seconds = most_seconds
         self._breaker = CircuitBreaker("Redis", failures=1, open_seconds=OPEN_SECONDS, counts=RedisUnavailable)
         self._redis: Redis | None = None
         self._is_down = False
@@ -65,7 +69,7 @@ class RedisClient:
         from redis.exceptions import RedisError
 
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(self._most_seconds):
                 result = await work(self._connected())
         except (RedisError, OSError, TimeoutError) as error:
             self._note(error)
@@ -97,9 +101,9 @@ class RedisClient:
         pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # its **kwargs have no type
             self._url.get_secret_value(),
             max_connections=_CONNECTIONS,
-            timeout=MOST_SECONDS,
-            socket_timeout=MOST_SECONDS,
-            socket_connect_timeout=MOST_SECONDS,
+            timeout=self._most_seconds,
+            socket_timeout=self._most_seconds,
+            socket_connect_timeout=self._most_seconds,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
