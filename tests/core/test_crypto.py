@@ -102,3 +102,16 @@ def test_a_signature_is_for_one_purpose_and_one_message() -> None:
 
 def test_random_texts_differ() -> None:
     assert len({random_text() for _ in range(1000)}) == 1000
+
+
+def test_what_is_sealed_is_opened_only_by_the_same_secret_for_the_same_purpose() -> None:
+    key, other = SecretKey(b"1" * 32), SecretKey(b"2" * 32)
+    sealed = key.seal("tokens", b"a canary")
+    assert b"canary" not in sealed
+    assert len(sealed) == len(b"a canary") + 28
+    assert key.seal("tokens", b"a canary") != sealed
+    assert key.unseal("tokens", sealed) == b"a canary"
+    assert key.unseal("headers", sealed) is None
+    assert other.unseal("tokens", sealed) is None
+    assert key.unseal("tokens", sealed[:-1] + bytes([sealed[-1] ^ 1])) is None
+    assert key.unseal("tokens", b"") is None

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parlor.tools import ExecutionContext, ToolError
+from parlor.tools import ExecutionContext, ToolCaller, ToolError
 from parlor.tools.builtin.calculator import Calculator, evaluate
 
 NOBODY = UUID(int=0)
-CONTEXT = ExecutionContext(account_id=NOBODY, session_id=NOBODY, turn_id=NOBODY, call_id="call")
+CONTEXT = ExecutionContext(ToolCaller(NOBODY), call_id="call")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ async def test_what_goes_wrong_with_a_call_is_a_result_that_the_model_reads() ->
     answer = await ask(model, probe, Calculator())
 
     assert [call["error"] for call in answer["calls"]] == [None, "the arguments are not a JSON object", "there is no tool called 'other'", "division by zero"]
-    assert [context.account_id for context in probe.contexts] == [NOBODY]
+    assert [context.caller for context in probe.contexts] == [NOBODY]
     asked: list[ModelMessage] = list(model.requests[1].messages)
     assert [call.call_id for call in asked[1].tool_calls] == [message.call_id for message in asked[2:]] == ["call_1", "call_1_2", "call_1_3", "call_1_4"]
     assert [call.arguments for call in asked[1].tool_calls][1] == '{"unreadable":"[1]"}'

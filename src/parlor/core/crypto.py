@@ -20,6 +20,7 @@ from parlor.core.settings import RootSettings
 SECRET_FILE = "secret.key"
 MIN_SECRET_LENGTH = 32
 _MIN_DIFFERENT_CHARACTERS = 8
+_NONCE_BYTES = 12
 _CURE = 'set PARLOR_AUTH__SECRET_KEY to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 
 _SAMPLES = (
@@ -53,6 +54,23 @@ class SecretKey:
     def verify(self, purpose: str, message: bytes, signature: str) -> bool:
         """Whether `signature` is ours; takes the same time whatever is wrong with it."""
         return hmac.compare_digest(self.sign(purpose, message).encode(), signature.encode(errors="replace"))
+
+    def seal(self, purpose: str, secret: bytes) -> bytes:
+        """`secret` encrypted and authenticated (AES-256-GCM), to be stored: 28 bytes longer."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self.derive(purpose)).encrypt(nonce, secret, purpose.encode())
+
+    def unseal(self, purpose: str, sealed: bytes) -> bytes | None:
+        """None when it was not sealed with this secret and for this purpose: the installation's secret has changed since."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            return AESGCM(self.derive(purpose)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode())
+        except (InvalidTag, ValueError):
+            return None
 
 
 def encode(raw: bytes) -> str:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from parlor.tools.errors import NoSuchTool, ToolError, TooManySteps
     from parlor.tools.exchange import as_text, distinct, readable, readable_arguments
     from parlor.tools.executor import ToolExecutor
-    from parlor.tools.ports import ExecutionContext, Tool
+    from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, Progress, Tool, ToolCaller, ToolSource
     from parlor.tools.registry import ToolRegistry
     from parlor.tools.settings import ToolSettings
 
 __all__ = [
-    "ExecutionContext", "NoSuchTool", "TooManySteps", "Tool", "ToolError", "ToolExecutor", "ToolRegistry", "ToolSettings", "as_text", "distinct", "readable",
-    "readable_arguments",
+    "Answered", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "TooManySteps", "Tool", "ToolCaller", "ToolError",
+    "ToolExecutor", "ToolRegistry", "ToolSettings", "ToolSource", "as_text", "distinct", "readable", "readable_arguments",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -26,7 +26,7 @@ __getattr__ = exports(
         "errors": "NoSuchTool ToolError TooManySteps",
         "exchange": "as_text distinct readable readable_arguments",
         "executor": "ToolExecutor",
-        "ports": "ExecutionContext Tool",
+        "ports": "Answered Asked ExecutionContext InputRequired Offer Progress Tool ToolCaller ToolSource",
         "registry": "ToolRegistry",
         "settings": "ToolSettings",
     },

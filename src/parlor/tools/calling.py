@@ -7,12 +7,12 @@ from uuid import UUID
 from parlor.llm import Model, ModelMessage, ModelRequest, ToolCall, ToolSpec, Usage, listen, opening, usage_of
 from parlor.tools.errors import TooManySteps
 from parlor.tools.exchange import arguments_of, as_text, distinct, readable
-from parlor.tools.ports import ExecutionContext, Tool
+from parlor.tools.ports import ExecutionContext, Tool, ToolCaller
 from parlor.tools.running import ToolRunner
 from parlor.turns import ToolCalled, ToolResult
 
-NOBODY = UUID(int=0)
-"""Tools are run for no account: they find nothing that belongs to one."""
+NOBODY = ToolCaller(UUID(int=0), is_unlimited=True)
+"""The operator: tools are run for no account: they find nothing that belongs to one."""
 
 Tell = Callable[[str | ToolCalled | ToolResult], None]
 
@@ -54,7 +54,7 @@ class ToolConversation:
         elif arguments is None:
             result = ToolResult(call_id=call.call_id, error="the arguments are not a JSON object")
         else:
-            result = await self._runner.run(tool, arguments, ExecutionContext(NOBODY, NOBODY, NOBODY, call.call_id))
+            result = await self._runner.run(tool, arguments, ExecutionContext(NOBODY, call.call_id))
         self._tell(result)
         return result
 

@@ -2,7 +2,7 @@
 
 from parlor.llm import ToolCall
 from parlor.tools.exchange import arguments_of
-from parlor.tools.ports import ExecutionContext
+from parlor.tools.ports import ExecutionContext, ToolCaller
 from parlor.tools.registry import ToolRegistry
 from parlor.tools.running import ToolRunner
 from parlor.turns import RunningTurn, StepBook, ToolCalled, ToolResult
@@ -29,7 +29,7 @@ class ToolExecutor:
         else:
             step_id = await self._steps.start(running, call_id=call.call_id, tool=call.name, arguments=arguments)
             turn = running.turn
-            context = ExecutionContext(account_id=turn.account_id, session_id=turn.session_id, turn_id=turn.id, call_id=call.call_id)
+            context = ExecutionContext(ToolCaller(turn.account_id), call.call_id, turn.session_id, turn.id, turn.agent)
             result = await self._runner.run(tool, arguments, context)
             await self._steps.end(step_id, result=result.result, error=result.error)
         running.emit(result)

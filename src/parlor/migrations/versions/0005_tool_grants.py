@@ -1,0 +1,10 @@
+"""What users let Parlor do at tool servers in their name."""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

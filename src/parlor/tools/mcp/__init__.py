@@ -1,0 +1,1 @@
+"""MCP servers: which there are, connections to them, and their tools as tools of the house."""
