@@ -24,6 +24,14 @@ class Authorizer(Protocol):
         ...
 
 
+class ServerDirectory(Protocol):
+    """Which servers there are, for those who name one."""
+
+    async def find(self, name: str, caller: ToolCaller) -> ServerSpec | None:
+        """The server that `name` means for this caller, their own before the operator's; None for one that is not there or that they may not use."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
     """Of one server, over all its connections. `last_error` is a sentence without secrets."""

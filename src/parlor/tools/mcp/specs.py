@@ -20,6 +20,20 @@ class ProcessLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """What an operator has agreed with the authorization server of a server. What is empty is found out, or registered, when somebody first signs in."""
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ()
+    """Asked for instead of what the server proposes."""
+    redirect_uri: str = ""
+    """As it is registered there, when it is not our own callback below the public URL: it must lead there in the end."""
+    issuer: str = ""
+    """The only authorization server that may see this client. Empty: whichever the server names."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """One server. `key` is unique among all there are: the name of an operator's server, `ACCOUNT/NAME` of one that a user has added."""
 
@@ -48,6 +62,8 @@ class ServerSpec:
     """The address is the operator's own choice; any other goes through the outbound gate."""
     uses_sign_in: bool = False
     """Each user signs in with OAuth: calls are made with the caller's own grant, on a connection of their own."""
+    oauth: OAuthClient | None = None
+    """Only read where `uses_sign_in`."""
 
 
 @dataclass(frozen=True, slots=True)
