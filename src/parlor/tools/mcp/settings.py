@@ -1,0 +1,11 @@
+"""Settings of MCP."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from parlor.tools.mcp.connections.settings import McpConnectionSettings
+
+
+class McpSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connections: McpConnectionSettings = Field(default_factory=McpConnectionSettings)
