@@ -1,28 +1,26 @@
 """`@copilotkit/aimock`: a double of model providers that nobody here wrote. Run as a program it prints where it is, or says how to get it."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.node import NODE
 from tests.support.servers import run_server
 
 FOLDER = Path(__file__).parents[1] / "aimock"
 READY = "listening on"
-ADVICE = """The tests of providers need @copilotkit/aimock, which needs Node.js 20.15 or newer with npm.
-  Debian, Ubuntu: apt-get install nodejs npm     macOS: brew install node     then run ./dev test, which installs it into tests/aimock/node_modules"""
+ADVICE = "The tests of providers need @copilotkit/aimock: ./dev test installs it into tests/aimock/node_modules."
 
 
 def find_aimock() -> Sequence[str]:
     """The command that starts it. Raises RuntimeError with what to do."""
-    node = shutil.which("node")
     program = FOLDER / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-    if node is None or not program.is_file():
+    if not program.is_file():
         raise RuntimeError(ADVICE)
-    return [node, str(program)]
+    return [NODE, str(program)]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from dishka import Provider, Scope
 
 from parlor.core.collected import Tools
 from parlor.tools.executor import ToolExecutor
+from parlor.tools.mcp.provider import provide_mcp
 from parlor.tools.registry import ToolRegistry
 from parlor.tools.running import ToolRunner
 
@@ -17,4 +18,5 @@ def tools_provider() -> Provider:
     provider.provide(ToolExecutor)
     provider.provide(ToolRunner)
     provider.provide(_registry)
+    provide_mcp(provider)
     return provider

@@ -88,6 +88,14 @@ class Outbound:
                 headers = {name: value for name, value in headers.items() if name.lower() in _PUBLIC_HEADERS}
             target, left = following, left - 1
 
+    async def open_guarded(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None, timeouts: Timeouts = USER_TIMEOUTS
+    ) -> "Reply":
+        """Like `guarded` without redirects, which are answers here, for a caller that has a context of its own: it must `leave` the reply."""
+        target = parse_url(url)
+        self.gate.check_literal(target)
+        return await self._send(self.gate, target.url, method, headers, body, timeouts)
+
     async def close(self) -> None:
         """Close all connections. Calls that are under way fail."""
         for pool in self._pools.values():
