@@ -10,7 +10,7 @@ from parlor.tools.running import ToolRunner
 
 
 def _registry(tools: Tools) -> ToolRegistry:
-    return ToolRegistry(tools)
+    return ToolRegistry(each for each in tools if not hasattr(each, "offered"))  # sources are asked for each caller
 
 
 def tools_provider() -> Provider:
