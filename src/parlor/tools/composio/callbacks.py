@@ -1,6 +1,7 @@
 """Where Composio may send a browser back to: to us, and to the pages that may call us. Anything else would be an open redirect."""
 
 import re
+from urllib.parse import urlsplit
 
 from parlor.core.outbound import Refused, parse_url
 from parlor.core.web.settings import ServerSettings
@@ -16,7 +17,7 @@ class Callbacks:
     def __init__(self, server: ServerSettings) -> None:
         self._base_url = server.base_url()
         # "*" lets every page read our answers; it does not make every page ours.
-        self._origins = {parse_url(each).origin for each in (self._base_url, *server.cors_origins) if each != "*"}
+        self._origins = {_origin_of(each) for each in (self._base_url, *server.cors_origins) if each != "*"}
 
     def checked(self, url: str | None) -> str | None:
         """The whole address. A path means one of this server. Raises UnsafeCallback."""
@@ -33,3 +34,10 @@ class Callbacks:
         if target.origin not in self._origins:
             raise UnsafeCallback
         return url
+
+
+def _origin_of(url: str) -> tuple[str, str, int]:
+    """Of an address in the settings, which were looked at before. The port may be 0: one that is not known yet."""
+    parts = urlsplit(url)
+    port = parts.port if parts.port is not None else {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return parts.scheme, parts.hostname or "", port
