@@ -8,14 +8,33 @@ from parlor.tools.settings import ToolSettings
 
 if TYPE_CHECKING:
     import dishka
+    from fastapi import APIRouter
 
+    from parlor.core.jobs import Job
+    from parlor.core.userdata import UserData
+    from parlor.tools.mcp.oauth.jobs import GrantPruning
     from parlor.tools.ports import Tool
+    from parlor.tools.user_data import ToolsUserData
 
 
 def _provider() -> "dishka.Provider":
     from parlor.tools.provider import tools_provider
 
     return tools_provider()
+
+
+def _routes() -> "Sequence[APIRouter]":
+    from parlor.tools.mcp.oauth.api import oauth_router
+
+    return (oauth_router(),)
+
+
+def _jobs(grants: "GrantPruning") -> "Sequence[Job]":
+    return (grants.job(),)
+
+
+def _user_data(user_data: "ToolsUserData") -> "UserData":
+    return user_data
 
 
 def _tools() -> "Sequence[Tool]":
@@ -29,6 +48,9 @@ module = Module(
     settings=ToolSettings,
     requires=("turns",),
     provider=_provider,
+    routes=_routes,
+    jobs=_jobs,
+    user_data=_user_data,
     tools=_tools,
     commands={"llm call-with-tools": "parlor.tools.cli:call_with_tools"},
 )

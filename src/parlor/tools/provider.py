@@ -7,10 +7,11 @@ from parlor.tools.executor import ToolExecutor
 from parlor.tools.mcp.provider import provide_mcp
 from parlor.tools.registry import ToolRegistry
 from parlor.tools.running import ToolRunner
+from parlor.tools.user_data import ToolsUserData
 
 
 def _registry(tools: Tools) -> ToolRegistry:
-    return ToolRegistry(each for each in tools if not hasattr(each, "offered"))  # sources are asked for each caller
+    return ToolRegistry(tools)
 
 
 def tools_provider() -> Provider:
@@ -18,5 +19,6 @@ def tools_provider() -> Provider:
     provider.provide(ToolExecutor)
     provider.provide(ToolRunner)
     provider.provide(_registry)
+    provider.provide(ToolsUserData)
     provide_mcp(provider)
     return provider

@@ -78,7 +78,7 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
             if kind in ("request", "stream") and reply.content_type == "text/event-stream" and reply.status < 300:
                 return self._streaming(reply, exchange)
             return await self._whole(kind, reply, request, exchange)
-        except SignInNeeded as needed:
+        except (SignInNeeded, ToolError) as needed:
             self._fail(kind, exchange, needed)
         except Refused as error:
             self._fail(kind, exchange, ToolError(f"The server {self._spec.name} cannot be called: {error.detail}"))
