@@ -34,6 +34,7 @@ BUILT_IN: tuple[str, ...] = (
     "parlor.llm.module",
     "parlor.turns.module",
     "parlor.tools.module",
+    "parlor.tools.composio.module",
     "parlor.agents.module",
     "parlor.chat.module",
     "parlor.protocols.module",

@@ -39,9 +39,16 @@ SAMPLES: Bodies = {
     "prices": lambda scene: {"model": "parlor/offline", "input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 3_000_000},
     "api-keys": lambda scene: {"name": "nightly report"},
     "{api_key_id}": lambda scene: {"name": "weekly report"},
+    "initiate": lambda scene: {"toolkit": "github"},
+    "initiate-enhanced": lambda scene: {"toolkit": "github"},
+    "auth-configs": lambda scene: {"toolkit": "github"},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""
+
+
+_COMPOSIO = {"toolkit": "github", "slug": "GITHUB_CREATE_ISSUE", "connection_id": str(new_id())}
+"""It is off, so that there is no connection of anybody."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Operation:
 
     @property
     def is_for_administrators(self) -> bool:
-        return any(part in self.path for part in ("/users", "/admin/", "/prices", "/api/v1/usage", "/api/v1/vouchers"))
+        return any(part in self.path for part in ("/users", "/admin/", "/prices", "/api/v1/usage", "/api/v1/vouchers", "/auth-configs"))
 
     def fields(self) -> Mapping[str, Any]:
         return (self.schema or {}).get("properties", {})
@@ -74,7 +81,7 @@ class Operation:
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
     def url(self, scene: Scene, **other: str) -> str:
-        values = {"component": "database", "model": "parlor/offline", **scene.ids, **other}
+        values = {"component": "database", "model": "parlor/offline", **_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}
         query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}
         return self.path.format(**values) + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")

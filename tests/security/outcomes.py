@@ -122,6 +122,14 @@ _CHAT_READ: tuple[Scope, ...] = ("chat", "read")
 _WALLET: tuple[Scope, ...] = ("wallet",)
 _WALLET_READ: tuple[Scope, ...] = ("wallet", "read")
 
+_COMPOSIO_OFF: Outcomes = {**dict.fromkeys(_EVERYBODY, (404, "composio.not_configured")), **_NOBODY}
+"""Without a key for it. What it does with one is looked at in tests/tools/composio."""
+_OFF_FOR_ADMINISTRATORS: Outcomes = {
+    **dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")),
+    **_NOBODY,
+    "administrator": (404, "composio.not_configured"),
+}
+
 DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/auth/register": public(201, body=_new_account),
     "POST /api/v1/auth/login": public(200, body=_login),
@@ -202,6 +210,16 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN, scopes=_CHAT_READ),
     "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN, scopes=_CHAT_READ),
     "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN, scopes=_CHAT),
+    "GET /api/v1/composio/auth-configs": Declared(_OFF_FOR_ADMINISTRATORS, scopes=("admin",)),
+    "POST /api/v1/composio/auth-configs": Declared(_OFF_FOR_ADMINISTRATORS, body=_sends(toolkit="github"), scopes=("admin",)),
+    "GET /api/v1/composio/toolkits": Declared(_COMPOSIO_OFF, scopes=_CHAT_READ),
+    "GET /api/v1/composio/toolkits/{toolkit}/actions": Declared(_COMPOSIO_OFF, parameters={"toolkit": "github"}, scopes=_CHAT_READ),
+    "POST /api/v1/composio/connections/initiate": Declared(_COMPOSIO_OFF, body=_sends(toolkit="github"), scopes=_CHAT),
+    "POST /api/v1/composio/connections/initiate-enhanced": Declared(_COMPOSIO_OFF, body=_sends(toolkit="github"), scopes=_CHAT),
+    "GET /api/v1/composio/connections": Declared(_COMPOSIO_OFF, scopes=_CHAT_READ),
+    "GET /api/v1/composio/connections/{connection_id}": Declared(_COMPOSIO_OFF, parameters={"connection_id": str(new_id())}, scopes=_CHAT_READ),
+    "DELETE /api/v1/composio/connections/{connection_id}": Declared(_COMPOSIO_OFF, parameters={"connection_id": str(new_id())}, scopes=_CHAT),
+    "POST /api/v1/composio/tools/{slug}/execute": Declared(_COMPOSIO_OFF, body=_sends(arguments={}), parameters={"slug": "GITHUB_CREATE_ISSUE"}, scopes=_CHAT),
     "GET /api/v1/mcp/grants": own(200),
     "DELETE /api/v1/mcp/grants/{server}": Declared({**dict.fromkeys(_EVERYBODY, (404, "tools.no_such_grant")), **_NOBODY}, parameters={"server": "notes"}),
     "POST /api/v1/mcp/servers/{name}/sign-in": Declared({**dict.fromkeys(_EVERYBODY, (404, "tools.no_such_server")), **_NOBODY}, parameters={"name": "notes"}),

@@ -11,7 +11,7 @@ from parlor.tools.user_data import ToolsUserData
 
 
 def _registry(tools: Tools) -> ToolRegistry:
-    return ToolRegistry(tools)
+    return ToolRegistry(each for each in tools if not hasattr(each, "offered"))  # sources are asked for each caller
 
 
 def tools_provider() -> Provider:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from parlor.tools.composio.settings import ComposioSettings
 from parlor.tools.mcp.settings import McpSettings
 
 
@@ -11,3 +12,4 @@ class ToolSettings(BaseModel):
     timeout_seconds: float = Field(default=60, gt=0, description="The longest that one tool call may take.")
     result_most_bytes: int = Field(default=64 * 1024, ge=256, description="A larger result is cut, with a mark that says so.")
     mcp: McpSettings = Field(default_factory=McpSettings)
+    composio: ComposioSettings = Field(default_factory=ComposioSettings)

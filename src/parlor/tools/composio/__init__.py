@@ -1,1 +1,4 @@
-"""Composio: tools of outside services, run with the caller's own connected account."""
+"""Composio: what users connect there (GitHub, Gmail, ...), and its actions as tools, over its HTTP API.
+
+Owns whose connected account is whose: a call is made with the caller's own or not at all. Leaves to others when tools are offered and run.
+"""

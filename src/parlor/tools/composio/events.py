@@ -1,0 +1,28 @@
+"""What happened to connections."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from parlor.core.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposioConnectionActive(Event):
+    """Somebody has connected what is theirs."""
+
+    name: ClassVar[str] = "composio.connection_active"
+    account_id: UUID
+    connection_id: UUID
+    toolkit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposioConnectionFailed(Event):
+    """A sign-in came to nothing, or a connection works no more. `status`: failed, expired, revoked or deleted."""
+
+    name: ClassVar[str] = "composio.connection_failed"
+    account_id: UUID
+    connection_id: UUID
+    toolkit: str
+    status: str
