@@ -163,7 +163,7 @@ class Connection:
             if self._http is not None and self._http.is_session_gone:
                 self.retire()
                 raise Repeat from error
-            raise reasons.of_call(error, exchange, self._why_cut() if self._is_cut else None) from error
+            raise reasons.of_call(error, exchange, self._why_cut() if self._is_cut or self._is_stopping else None) from error
 
     async def _own(self) -> None:
         error: BaseException | None = None
@@ -244,6 +244,8 @@ class Connection:
     def _why_cut(self) -> str:
         if self._is_oversized:
             return f"The server {self._spec.name} sent a message of more than {self._settings.message_most_bytes} bytes."
+        if self._is_stopping:
+            return f"The connection to the server {self._spec.name} was closed."
         return f"The server {self._spec.name} ended the connection before it had answered."
 
     def _why_not_opened(self, error: BaseException | None) -> Exception:

@@ -67,6 +67,8 @@ def with_defaults(schema: Mapping[str, Any], form: Mapping[str, Any]) -> dict[st
 
 def _checked(url: str, spec: ServerSpec) -> str:
     """An address for the person's browser, which nothing here opens (SEC-17)."""
+    if not url.isascii() or not url.isprintable():
+        raise ToolError(f"The server {spec.name} wants a page to be visited whose address cannot be read.")
     try:
         target = parse_url(url.partition("#")[0])
     except Refused as refused:

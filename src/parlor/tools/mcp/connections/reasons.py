@@ -1,5 +1,7 @@
 """What is said of a call or an opening that failed: one sentence, without secrets, that a model and a person can do something with."""
 
+from typing import cast
+
 import structlog
 from mcp import MCPError
 from mcp_types import CONNECTION_CLOSED
@@ -37,7 +39,7 @@ def of_call(error: Exception, exchange: Exchange, cut: str | None) -> ToolError:
 
 def of_opening(error: BaseException | None, opening: Exchange, cut: str | None) -> Exception:
     """SignInNeeded, ServerFailed, or a ToolError that does not speak against the server. `cut` says it for a process that has ended."""
-    name, status = opening.spec.name, opening.http_status
+    name, status, error = opening.spec.name, opening.http_status, _innermost(error)
     if isinstance(opening.failure, ToolError | SignInNeeded):
         return opening.failure
     if isinstance(error, ToolError):
@@ -50,5 +52,12 @@ def of_opening(error: BaseException | None, opening: Exchange, cut: str | None) 
         if error.code == CONNECTION_CLOSED and cut is not None:
             return ServerFailed(cut)
         return ServerFailed(f"The server {name} did not accept the connection: {sentence(error.message)}")
-    logger.warning("mcp.not_opened", server=opening.spec.key, exc_info=error)
+    logger.warning("mcp.not_opened", server=opening.spec.key, error=type(error).__name__, reason=sentence(str(error)))
     return ServerFailed(f"The server {name} does not speak the protocol as it should.")
+
+
+def _innermost(error: BaseException | None) -> BaseException | None:
+    """What happened, out of the groups that each of the library's task groups puts around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
