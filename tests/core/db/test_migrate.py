@@ -26,7 +26,6 @@ from parlor.core.db.migrate import SchemaTooNew, status, upgrade
 from parlor.core.db.revision import is_surely_current, newest_revision
 from parlor.core.db.sqlite import connect
 from parlor.core.settings import RootSettings
-from parlor.module import discover
 
 REVISION = """
 import os, sys, time
@@ -64,6 +63,7 @@ CHOSEN: dict[str, Any] = {
     "ledger_transactions.kind": "bonus",
     "ledger_entries.platform": None,
     "turns.state": "completed",
+    "composio_connections.status": "active",
     "messages.parent_id": None,
 }
 """Values that a constraint of the table asks for."""
@@ -71,13 +71,9 @@ CHOSEN: dict[str, Any] = {
 
 def load_all_tables() -> list[Table]:
     """Every table of every room, parents first."""
-    for found in discover():
-        if found.origin == "built-in" and not found.module.is_ground:
-            name = f"parlor.{found.module.name}.tables"
-            if (Path(migrate.MIGRATIONS).parent / found.module.name / "tables.py").exists():
-                __import__(name)
-    for name in ("jobs", "events", "idempotency"):
-        __import__(f"parlor.core.{name}.tables")
+    package = Path(migrate.MIGRATIONS).parent
+    for path in sorted(package.rglob("tables.py")):
+        __import__(".".join(("parlor", *path.relative_to(package).with_suffix("").parts)))
     return list(Base.metadata.sorted_tables)
 
 
