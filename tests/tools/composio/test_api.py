@@ -26,6 +26,10 @@ CALLBACKS = [
 ]
 
 
+ON_ONE = pytest.mark.parametrize("engine", ["sqlite"])
+"""What asks nothing of the database that others have not asked of both."""
+
+
 def problem(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
@@ -118,7 +122,8 @@ async def test_nothing_is_sent_without_a_connection_of_ones_own(open_served: Ope
     assert (await execute(ann, "GITHUB_CREATE_ISSUE")).json()["error"] is None
 
 
-async def test_what_needs_no_connection_is_executed_without_one(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_what_needs_no_connection_is_executed_without_one(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     house = await open_served(settings=settings_for(composio))
     ann = await house.person()
 
@@ -129,7 +134,8 @@ async def test_what_needs_no_connection_is_executed_without_one(open_served: Ope
     assert composio.executed == [(None, user_id_of(UUID(ann.id)), "WEATHERMAP_WEATHER", VERSION)]
 
 
-async def test_only_the_operators_toolkits_and_actions_are_open(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_only_the_operators_toolkits_and_actions_are_open(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     toolkits = {
         "github": {"version": "20250901_00", "actions": ["github_*issue*"], "auth_config_id": composio.add_auth_config("github")["auth_config"]["id"]},
         "gmail": {"groups": ["staff"]},
@@ -153,7 +159,8 @@ async def test_only_the_operators_toolkits_and_actions_are_open(open_served: Ope
     assert composio.executed[-1][2:] == ("GITHUB_CREATE_ISSUE", "20250901_00")
 
 
-async def test_auth_configs_are_for_administrators_and_have_no_credentials(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_auth_configs_are_for_administrators_and_have_no_credentials(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     house = await open_served(settings=settings_for(composio))
     ann, admin = await house.person(), await administrator(house)
     secret = "the secret of our own app"
@@ -171,7 +178,8 @@ async def test_auth_configs_are_for_administrators_and_have_no_credentials(open_
     assert problem(await ann.client.post("/composio/connections/initiate", json={"toolkit": "weathermap"})) == (422, "composio.refused")
 
 
-async def test_pages_go_on_with_cursors_of_their_list(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_pages_go_on_with_cursors_of_their_list(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     composio.page = 2
     house = await open_served(settings=settings_for(composio))
     ann = await house.person()
@@ -186,7 +194,8 @@ async def test_pages_go_on_with_cursors_of_their_list(open_served: OpenServed, c
     assert [each["id"] for each in (*page["items"], *rest["items"])] == begun[::-1]
 
 
-async def test_a_browser_is_sent_nowhere_else(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_a_browser_is_sent_nowhere_else(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     house = await open_served(settings=settings_for(composio, **{"server.cors_origins": ["https://app.example.com"]}))
     ann = await house.person()
     for url in CALLBACKS:
@@ -207,7 +216,8 @@ async def test_a_person_begins_only_so_many_sign_ins(open_served: OpenServed, co
     assert (problem(answers[-1]), len(composio.accounts)) == ((409, "composio.too_many_sign_ins"), 10)
 
 
-async def test_without_a_key_the_room_is_off(house: ServedHouse, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_without_a_key_the_room_is_off(house: ServedHouse, composio: ComposioServer, engine: str) -> None:
     ann, admin = await house.person(), await administrator(house)
     some = new_id()
     for answer in (
@@ -222,7 +232,7 @@ async def test_without_a_key_the_room_is_off(house: ServedHouse, composio: Compo
     assert health["status"] == "off"
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
+@ON_ONE
 async def test_a_wrong_key_is_said_and_never_shown(open_served: OpenServed, composio: ComposioServer, engine: str, capfd: pytest.CaptureFixture[str]) -> None:
     """SEC-47: the double repeats the key in its refusal, as careless servers do."""
     wrong = "ak_wrong-canary-0815"
@@ -239,7 +249,8 @@ async def test_a_wrong_key_is_said_and_never_shown(open_served: OpenServed, comp
     assert wrong not in "".join(each.text for each in (*answers, health)) + said.out + said.err
 
 
-async def test_no_key_is_in_what_an_action_answers(open_served: OpenServed, composio: ComposioServer) -> None:
+@ON_ONE
+async def test_no_key_is_in_what_an_action_answers(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
     house = await open_served(settings=settings_for(composio))
     ann = await house.person()
     await connect(ann, composio, "github")
