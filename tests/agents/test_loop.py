@@ -26,7 +26,7 @@ async def test_parameters_of_the_message_stand_above_those_of_the_agent(open_ser
     mine, default, huge = model.requests
     assert (mine.temperature, mine.top_p, mine.max_output_tokens, list(mine.stop), list(mine.tools)) == (1.5, 0.9, 100, ["END"], [])
     assert (mine.messages[0].role, mine.messages[0].text, turn["agent"]) == ("system", "Be brief.", "terse")
-    assert (default.temperature, default.max_output_tokens, [tool.name for tool in default.tools]) == (None, 50, ["calculator"])
+    assert (default.temperature, default.max_output_tokens, [tool.name for tool in default.tools]) == (None, 50, ["calculator", "current_time"])
     assert huge.max_output_tokens == model.max_output_tokens
 
 

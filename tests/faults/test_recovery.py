@@ -39,7 +39,7 @@ module = Module("slowness", tools=lambda: (Slow(),))
 '''
 
 
-def _with_slow_tool(folder: Path) -> dict[str, str]:
+def with_slow_tool(folder: Path) -> dict[str, str]:
     """Settings of a server that has a tool which can be caught in the act."""
     modules = folder / "modules"
     modules.mkdir()
@@ -108,7 +108,7 @@ async def test_a_crash_before_the_first_byte_costs_nothing(start_server: StartSe
 
 async def test_a_tool_call_that_a_crash_caught_is_never_run_again(start_server: StartServer, db: Database, fake: FakeModel, tmp_path: Path) -> None:
     """REL-22, REL-23: its outcome is unknown, the model is told so, and the conversation goes on."""
-    server = await start_server(**_with_slow_tool(tmp_path))
+    server = await start_server(**with_slow_tool(tmp_path))
     fake.next(Script(tool_calls=(FakeToolCall(name="slow", arguments='{"waits": true}'),)))
     async with signed_up(server.base_url) as ann:
         session_id = await ann.new_session()
@@ -134,7 +134,7 @@ async def test_a_tool_call_that_a_crash_caught_is_never_run_again(start_server: 
 
 async def test_the_result_of_a_tool_survives_a_crash_right_after_it(start_server: StartServer, db: Database, fake: FakeModel, tmp_path: Path) -> None:
     """INV-T6: the log is stored now and then, the rows of tool calls at once; here the log never was."""
-    server = await start_server(**_with_slow_tool(tmp_path), PARLOR_TURNS__CHECKPOINT_SECONDS="1.5", PARLOR_TURNS__RENEW_SECONDS="0.5")
+    server = await start_server(**with_slow_tool(tmp_path), PARLOR_TURNS__CHECKPOINT_SECONDS="1.5", PARLOR_TURNS__RENEW_SECONDS="0.5")
     call = FakeToolCall(name="slow", arguments='{"waits": false}')
     fake.next(Script(tool_calls=(call,)), Script(fault="hang_before_headers"))
     async with signed_up(server.base_url) as ann:

@@ -42,6 +42,8 @@ SAMPLES: Bodies = {
     "initiate": lambda scene: {"toolkit": "github"},
     "initiate-enhanced": lambda scene: {"toolkit": "github"},
     "auth-configs": lambda scene: {"toolkit": "github"},
+    "call": lambda scene: {"arguments": {"expression": "1+1"}},
+    "{question_id}": lambda scene: {"decision": "approve"},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""
@@ -81,7 +83,7 @@ class Operation:
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
     def url(self, scene: Scene, **other: str) -> str:
-        values = {"component": "database", "model": "parlor/offline", **_COMPOSIO, **scene.ids, **other}
+        values = {"component": "database", "model": "parlor/offline", "name": "calculator", "question_id": scene.answer_id, **_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}
         query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}
         return self.path.format(**values) + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")

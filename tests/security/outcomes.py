@@ -225,6 +225,15 @@ DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/mcp/servers/{name}/sign-in": Declared({**dict.fromkeys(_EVERYBODY, (404, "tools.no_such_server")), **_NOBODY}, parameters={"name": "notes"}),
     "GET /api/v1/mcp/oauth/callback": Declared(dict.fromkeys(_EVERYBODY, (400, "tools.sign_in_refused")), query="?state=x&code=y"),
     "GET /api/v1/mcp/oauth/client-metadata.json": off("tools.no_client_document"),
+    "POST /api/v1/turns/{turn_id}/answers/{question_id}": Declared(
+        # the turn of the scene is over and asks nothing
+        {**dict.fromkeys(_EVERYBODY, (404, _TURN)), **_NOBODY, "owner": (404, "chat.no_such_question")},
+        body=_sends(decision="approve"),
+        parameters={"question_id": "01890000-0000-7000-8000-000000000000"},
+        scopes=_CHAT,
+    ),
+    "GET /api/v1/tools": own(200, scopes=_CHAT_READ),
+    "POST /api/v1/tools/{name}/call": own(200, body=_sends(arguments={"expression": "1+1"}), parameters={"name": "calculator"}, scopes=_CHAT),
     "GET /v1/models": own_at_openai(200, scopes=_CHAT_READ),
     "GET /v1/models/{model}": own_at_openai(200, parameters={"model": "parlor/offline"}, scopes=_CHAT_READ),
     "GET /api/v1/health/detailed": public(200),

@@ -23,7 +23,7 @@ from parlor.llm import EVERYBODY, Model, ModelAccess, ModelRegistry
 from parlor.main import create_app, lend
 from parlor.module import discover
 from parlor.opening import running_house
-from parlor.tools import Tool, ToolRegistry
+from parlor.tools import Tool, ToolPolicy, ToolRegistry, ToolSource
 from parlor.tools.builtin.calculator import Calculator
 from tests.support.chat import WAIT_SECONDS, Person, signed_up
 
@@ -72,12 +72,16 @@ class KnownModels:
     async def close(self) -> None: ...
 
 
-def _overrides(models: Sequence[Model], tools: Sequence[Tool]) -> Sequence[BaseProvider]:
+def _overrides(models: Sequence[Model], tools: Sequence[Tool | ToolSource]) -> Sequence[BaseProvider]:
     provider = Provider(scope=Scope.APP)
     if models:
         provider.provide(lambda: KnownModels(*models), provides=ModelRegistry)
     if tools:
-        provider.provide(lambda: ToolRegistry([Calculator(), *tools]), provides=ToolRegistry)
+
+        def registry(policy: ToolPolicy) -> ToolRegistry:
+            return ToolRegistry([Calculator(), *tools], policy)
+
+        provider.provide(registry)
     return [provider]
 
 
@@ -105,7 +109,7 @@ async def serve_house(
     folder: Path,
     database_url: str,
     *models: Model,
-    tools: Sequence[Tool] = (),
+    tools: Sequence[Tool | ToolSource] = (),
     providers: Sequence[BaseProvider] = (),
     settings: dict[str, Any] | None = None,
     environment: dict[str, str] | None = None,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from parlor.core.db import Database
 from parlor.core.errors import Unavailable
+from parlor.core.events import Events
 from parlor.llm import Finished, ToolCallDelta
 from parlor.testing import ScriptedModel, says
 from parlor.tools import ExecutionContext, ToolError
@@ -135,9 +136,9 @@ async def test_the_result_of_a_tool_waits_for_a_database_that_is_away(open_serve
 
     away: list[AwayTwice] = []
 
-    def book(db: Database) -> StepBook:
+    def book(db: Database, events: Events) -> StepBook:
         away.append(AwayTwice(db))
-        return StepBook(cast("Database", away[0]))
+        return StepBook(cast("Database", away[0]), events)
 
     provider = Provider(scope=Scope.APP)
     provider.provide(book)

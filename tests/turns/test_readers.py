@@ -9,7 +9,10 @@ from bench.fake_model import FakeToolCall, Script
 from parlor.core.db import Database
 from parlor.llm import Finished, TextDelta
 from parlor.testing import Barrier, ScriptedModel
-from parlor.turns import TurnEngine, TurnReader
+from parlor.turns import TurnEngine, TurnReader, TurnSettings
+from parlor.turns.closing import TurnCloser
+from parlor.turns.pausing import TurnPauser
+from parlor.turns.unattended import UnattendedTurns
 from tests.support.chat import Frame, answer_of, bytes_of, frames_of, text_of
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
@@ -167,13 +170,8 @@ async def test_a_second_server_serves_a_turn_that_runs_elsewhere_to_its_end(open
     house.fake.script("fake", Script(chunks=20, pace_seconds=0.02))
     ann = await house.person()
     turn_id = await ann.send(await ann.new_session())
-    elsewhere = TurnReader(await house.get(Database), _IdleEngine())  # type: ignore[arg-type]
+    db = await house.get(Database)
+    idle = TurnEngine(db, await house.get(TurnCloser), await house.get(TurnPauser), TurnSettings())
+    elsewhere = TurnReader(db, idle, await house.get(UnattendedTurns))
     pieces = [piece async for piece in await elsewhere.follow(UUID(turn_id), UUID(ann.id))]
     assert b"".join(pieces) == await ann.replay(turn_id)
-
-
-class _IdleEngine:
-    """The engine of a server that runs nothing."""
-
-    def log_of(self, *_: object) -> None:
-        return None

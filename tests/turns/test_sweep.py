@@ -10,11 +10,13 @@ from bench.fake_model import Script
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
 from parlor.turns import TurnEngine
 from parlor.turns.closing import TurnCloser
+from parlor.turns.pausing import TurnPauser
 from parlor.turns.queries import save_segment
 from parlor.turns.settings import TurnSettings
 from parlor.turns.sweep import TurnSweep
 from parlor.turns.tables import Turn
-from parlor.wallet import Price, PriceBook, WalletSettings
+from parlor.turns.unattended import UnattendedTurns
+from parlor.wallet import Price, PriceBook
 from parlor.wallet.tables import HoldRow
 from tests.support.chat import Person
 from tests.support.house import ServedHouse
@@ -42,8 +44,9 @@ async def _orphans(house: ServedHouse, person: Person, count: int) -> list[str]:
 
 async def _elsewhere(house: ServedHouse) -> TurnSweep:
     """The sweep of another server on the same database."""
-    db, closer = await house.get(Database), await house.get(TurnCloser)
-    return TurnSweep(db, closer, TurnEngine(db, closer, TurnSettings()), await house.get(WalletSettings), await house.get(PriceBook))
+    db = await house.get(Database)
+    engine = TurnEngine(db, await house.get(TurnCloser), await house.get(TurnPauser), TurnSettings())
+    return TurnSweep(db, await house.get(UnattendedTurns), engine)
 
 
 async def test_many_sweeps_at_once_end_each_turn_once(open_served: OpenServed) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from parlor.agents.course import Course, LoopState, Verdict
 from parlor.agents.registry import Agent
 from parlor.agents.topup import HoldTopUp
 from parlor.llm import (
@@ -24,8 +26,8 @@ from parlor.llm import (
     UsageSeen,
     message_tokens,
 )
-from parlor.tools import ToolExecutor, as_text, distinct, readable
-from parlor.turns import COMPLETED, Ending, Reason, RunningTurn, TurnFailure, TurnState
+from parlor.tools import ToolCaller, ToolExecutor, TurnCall
+from parlor.turns import COMPLETED, Ending, NewQuestion, Paused, Reason, RunningTurn, ToolResult, TurnFailure, TurnState
 from parlor.turns import ReasoningDelta as ReasoningSaid
 from parlor.turns import TextDelta as TextSaid
 
@@ -42,6 +44,11 @@ class Assignment:
     max_output_tokens: int
     offers: Sequence[Offer]
     """Whoever may answer, the model itself first, at the prices that hold for the whole turn."""
+    caller: ToolCaller
+    """For whom tools are run."""
+    state: LoopState | None = None
+    """Where a turn that waited for a person goes on; `questions` are the rows of all that it asked."""
+    questions: Sequence[Any] = ()
 
 
 @dataclass(slots=True)
@@ -55,33 +62,66 @@ class _Step:
     has_usage: bool = False
 
 
+_NOBODY_ASKED = Verdict()
+
+
 class AgentLoop:
     def __init__(self, tools: ToolExecutor, top_up: HoldTopUp) -> None:
         self._tools = tools
         self._top_up = top_up
 
-    async def run(self, running: RunningTurn, assignment: Assignment) -> Ending:
+    async def run(self, running: RunningTurn, assignment: Assignment) -> Ending | Paused:
         """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
-        messages = [ModelMessage(role="system", text=assignment.agent.definition.system_prompt), *assignment.history]
-        call_ids = {call.call_id for message in messages for call in message.tool_calls}
-        prompt_tokens, tool_calls = assignment.prompt_tokens, 0
-        limits = assignment.agent.definition.limits
-        for number in range(1, limits.steps + 1):
-            running.begin_step(number, prompt_tokens)
-            step = await self._ask(running, assignment, messages)
+        prompt = ModelMessage(role="system", text=assignment.agent.definition.system_prompt)
+        course = Course([prompt, *assignment.history], assignment.state, assignment.questions)
+        prompt_tokens, limits = assignment.prompt_tokens, assignment.agent.definition.limits
+        if course.waiting:
+            if (paused := await self._run_tools(running, assignment, course, course.waiting)) is not None:
+                return paused
+            prompt_tokens = await self._prepare(running, assignment, course)
+        while course.step < limits.steps:
+            course.step += 1
+            running.begin_step(course.step, prompt_tokens)
+            step = await self._ask(running, assignment, course.messages)
             if not step.calls:
                 return _ending(step.reason)
-            calls = distinct(step.calls.values(), call_ids)
-            tool_calls += len(calls)
-            if tool_calls > limits.tool_calls:
+            calls = course.add_answer("".join(step.texts), step.calls.values(), step.state)
+            if course.tool_calls > limits.tool_calls:
                 raise TurnFailure(Reason.LIMIT_STEPS)
-            messages.append(ModelMessage(role="assistant", text="".join(step.texts), tool_calls=[readable(call) for call in calls], provider_state=step.state))
-            for call in calls:
-                result = await self._tools.execute(running, call, assignment.agent.tool_names)
-                messages.append(ModelMessage(role="tool", call_id=call.call_id, text=as_text(result.result, result.error)))
-            prompt_tokens = estimate_prompt(messages) + assignment.agent.overhead_tokens
-            await self._top_up.before_step(running, assignment.offers, prompt_tokens, assignment.max_output_tokens)
+            if (paused := await self._run_tools(running, assignment, course, calls)) is not None:
+                return paused
+            prompt_tokens = await self._prepare(running, assignment, course)
         raise TurnFailure(Reason.LIMIT_STEPS)
+
+    async def _run_tools(self, running: RunningTurn, assignment: Assignment, course: Course, calls: Sequence[ToolCall]) -> Paused | None:
+        """All that can be run is run; what needs a person waits, and the turn with it."""
+        questions: list[NewQuestion] = []
+        waiting: list[ToolCall] = []
+        for call in calls:
+            outcome = await self._run_tool(running, assignment, call, course.verdicts.get(call.call_id, _NOBODY_ASKED))
+            if isinstance(outcome, NewQuestion):
+                questions.append(outcome)
+                waiting.append(call)
+            else:
+                course.add_result(outcome)
+        course.waiting = waiting
+        if not questions:
+            return None
+        state = course.state(assignment.params.model_dump(exclude_none=True), assignment.max_output_tokens, assignment.offers)
+        return Paused(questions, state.encode())
+
+    async def _run_tool(self, running: RunningTurn, assignment: Assignment, call: ToolCall, verdict: Verdict) -> ToolResult | NewQuestion:
+        if verdict.refusal is not None:
+            return self._tools.refuse(running, call.call_id, verdict.refusal)
+        agent = assignment.agent
+        asked = TurnCall(call, assignment.caller, agent.offers, agent.definition.tool_policy, verdict.is_approved, verdict.arguments, verdict.answers)
+        return await self._tools.in_turn(running, asked)
+
+    async def _prepare(self, running: RunningTurn, assignment: Assignment, course: Course) -> int:
+        """Credit for the next step. Returns the tokens of its prompt, estimated."""
+        prompt_tokens = estimate_prompt(course.messages) + assignment.agent.overhead_tokens
+        await self._top_up.before_step(running, assignment.offers, prompt_tokens, assignment.max_output_tokens)
+        return prompt_tokens
 
     async def _ask(self, running: RunningTurn, assignment: Assignment, messages: Sequence[ModelMessage]) -> _Step:
         params = assignment.params

@@ -1,41 +1,58 @@
 """Which agents there are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from parlor.agents.errors import UnknownAgent
 from parlor.agents.settings import DEFAULT_AGENT, AgentDefinition, AgentsSettings
 from parlor.llm import ModelParams, ToolSpec, estimate_tokens
-from parlor.tools import ToolRegistry
+from parlor.tools import Offer, Toolbox, by_longest_glob
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent ready to be run. `overhead_tokens` is what its prompt and its tools cost in every call of the model, estimated."""
+    """An agent ready to be run for one caller: `offers` are the tools that it may use for them.
+
+    `overhead_tokens` is what its prompt and its tools cost in every call of the model, estimated.
+    """
 
     name: str
     definition: AgentDefinition
     params: ModelParams
     tools: tuple[ToolSpec, ...]
-    tool_names: frozenset[str]
+    offers: Mapping[str, Offer]
     overhead_tokens: int
 
 
 class AgentRegistry:
-    def __init__(self, settings: AgentsSettings, tools: ToolRegistry) -> None:
-        self._agents = {name: _ready(name, definition, tools) for name, definition in settings.definitions().items()}
+    def __init__(self, settings: AgentsSettings) -> None:
+        self._definitions = settings.definitions()
+        self._params = {name: ModelParams(**definition.params) for name, definition in self._definitions.items()}
+        self._ready: WeakKeyDictionary[Toolbox, dict[str, Agent]] = WeakKeyDictionary()
 
-    def get(self, name: str | None) -> Agent:
+    def definition(self, name: str | None) -> AgentDefinition:
         """None is the default agent. Raises UnknownAgent."""
-        agent = self._agents.get(name or DEFAULT_AGENT)
-        if agent is None:
+        found = self._definitions.get(name or DEFAULT_AGENT)
+        if found is None:
             raise UnknownAgent()
+        return found
+
+    def get(self, name: str | None, toolbox: Toolbox) -> Agent:
+        """The agent with the tools of this box. None is the default agent. Raises UnknownAgent."""
+        definition = self.definition(name)
+        ready = self._ready.setdefault(toolbox, {})
+        name = name or DEFAULT_AGENT
+        agent = ready.get(name)
+        if agent is None:
+            agent = ready[name] = self._make(name, definition, toolbox)
         return agent
 
     def names(self) -> list[str]:
-        return sorted(self._agents)
+        return sorted(self._definitions)
 
-
-def _ready(name: str, definition: AgentDefinition, tools: ToolRegistry) -> Agent:
-    specs = tuple(ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in tools.matching(definition.tools))
-    overhead = estimate_tokens(definition.system_prompt) + sum(estimate_tokens(f"{each.name} {each.description} {each.parameters}") for each in specs)
-    return Agent(name, definition, ModelParams(**definition.params), specs, frozenset(each.name for each in specs), overhead)
+    def _make(self, name: str, definition: AgentDefinition, toolbox: Toolbox) -> Agent:
+        offers = [offer for offer in toolbox.matching(definition.tools) if by_longest_glob(offer.tool.name, definition.tool_policy.items()) != "deny"]
+        specs = tuple(ToolSpec(name=offer.tool.name, description=offer.tool.description, parameters=offer.tool.parameters) for offer in offers)
+        overhead = estimate_tokens(definition.system_prompt) + sum(estimate_tokens(f"{each.name} {each.description} {each.parameters}") for each in specs)
+        return Agent(name, definition, self._params[name], specs, {offer.tool.name: offer for offer in offers}, overhead)

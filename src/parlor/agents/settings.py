@@ -1,6 +1,6 @@
 """Agents in the settings: one table `[agents.NAME]` each."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,10 @@ DEFAULT_AGENT = "assistant"
 DEFAULT_PROMPT = (
     "You are a helpful assistant. Answer in the language of the question. Use a tool when it gives a surer answer than you would; say so when you do not know."
 )
+
+
+DEFAULT_TOOLS = ("calculator", "current_time", "*_*")
+"""The last one is every tool of a server or a plugin (`server_tool`): the operator has added those to be used."""
 
 
 class AgentLimits(BaseModel):
@@ -26,6 +30,10 @@ class AgentDefinition(BaseModel):
     model: str | None = Field(default=None, description="The model it uses when the session and the message name none.")
     system_prompt: str = DEFAULT_PROMPT
     tools: tuple[str, ...] = Field(default=(), description="Names or globs of the tools it may use.")
+    tool_policy: dict[str, Literal["allow", "ask", "deny"]] = Field(
+        default_factory=dict[str, Literal["allow", "ask", "deny"]],
+        description="Globs of tools: ask or deny, where this agent is to be stricter than [tools.policy].",
+    )
     params: dict[str, Any] = Field(default_factory=dict[str, Any], description="temperature, top_p, max_tokens, stop.")
     limits: AgentLimits = AgentLimits()
 
@@ -37,7 +45,7 @@ class AgentsSettings(BaseModel):
 
     __pydantic_extra__: dict[str, AgentDefinition] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]  # how pydantic types extras
 
-    assistant: AgentDefinition = AgentDefinition(title="Assistant", description="Answers questions, and computes.", tools=("calculator",))
+    assistant: AgentDefinition = AgentDefinition(title="Assistant", description="Answers questions, and computes.", tools=DEFAULT_TOOLS)
 
     def definitions(self) -> dict[str, AgentDefinition]:
         return {DEFAULT_AGENT: self.assistant, **(self.__pydantic_extra__ or {})}

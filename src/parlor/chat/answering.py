@@ -10,7 +10,7 @@ from parlor.chat.sending import Key, Question, Sender, Sent
 from parlor.chat.sessions import Sessions
 from parlor.core.idempotency import check_key, hash_of
 from parlor.core.web import EventStream
-from parlor.turns import TurnRead, TurnReader
+from parlor.turns import TurnReader
 
 
 class Answering:
@@ -38,5 +38,5 @@ class Answering:
         message = await self._sessions.message(question.session_id, question.account_id, turn.answer_id) if wait else None
         if message is None:
             message = await self._sessions.message(question.session_id, question.account_id, sent.question_id)
-        reply = TurnAndMessage(turn=TurnRead.of(turn), message=MessageRead.of(message))
+        reply = TurnAndMessage(turn=await self._turns.shown(turn), message=MessageRead.of(message))
         return JSONResponse(reply.model_dump(mode="json"), 200 if wait else 202, headers)

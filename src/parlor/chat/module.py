@@ -27,8 +27,9 @@ def _provider() -> "dishka.Provider":
 def _routes() -> "Sequence[APIRouter]":
     from parlor.chat.api import router
     from parlor.chat.messages_api import router as messages_router
+    from parlor.chat.questions_api import router as questions_router
 
-    return (router, messages_router)
+    return (router, messages_router, questions_router)
 
 
 def _subscribers() -> "Sequence[Subscriber]":

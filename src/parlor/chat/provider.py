@@ -3,6 +3,7 @@
 from dishka import Provider, Scope
 
 from parlor.chat.answering import Answering
+from parlor.chat.resuming import Resumption
 from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
@@ -12,5 +13,5 @@ from parlor.chat.user_data import ChatUserData
 
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Answering, MessageSearch, Sender, Sessions, ChatUserData, TurnLimit)
+    provider.provide_all(Answering, MessageSearch, Resumption, Sender, Sessions, ChatUserData, TurnLimit)
     return provider

@@ -17,7 +17,8 @@ from parlor.core.errors import RateLimited
 from parlor.core.idempotency import Idempotency
 from parlor.core.ids import new_id
 from parlor.llm import EVERYBODY, Model, ModelAccess, ModelParams, ModelRegistry, Offer, PromptTooLong, UnknownModel, offers_of
-from parlor.turns import Ending, NewTurn, RunningTurn, TurnEngine
+from parlor.tools import Toolbox, ToolCaller, ToolRegistry
+from parlor.turns import Ending, NewTurn, Paused, RunningTurn, TurnEngine
 from parlor.wallet import HoldFor, Price, PriceBook, WalletService
 
 ROUTE = "sessions.messages"
@@ -54,6 +55,11 @@ class Question:
     """The key that it came with, whose budget it counts against."""
     access: ModelAccess = EVERYBODY
     """Which models may answer, at this moment: those that a session names are looked at again."""
+
+    @property
+    def caller(self) -> ToolCaller:
+        """For whom tools are run."""
+        return ToolCaller(self.account_id, self.access.groups, self.access.is_unlimited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class Sender:
         agents: AgentRegistry,
         models: ModelRegistry,
         prices: PriceBook,
+        tools: ToolRegistry,
         loop: AgentLoop,
         settings: ChatSettings,
         limit: TurnLimit,
@@ -106,6 +113,7 @@ class Sender:
         self._agents = agents
         self._models = models
         self._prices = prices
+        self._tools = tools
         self._loop = loop
         self._settings = settings
 
@@ -132,9 +140,10 @@ class Sender:
     async def _begin(self, question: Question, key: Key | None) -> Sent:
         await self._prices.fresh()
         found: dict[str | None, Model] = {}
+        toolbox = await self._tools.toolbox(question.caller)
         while True:
             try:
-                return await self._db.write(lambda tx: self._t1(tx, question, key, found))
+                return await self._db.write(lambda tx: self._t1(tx, question, key, found, toolbox))
             except _Unknown as unknown:
                 found[unknown.name] = await self._look_up(unknown, question.access)
 
@@ -151,7 +160,7 @@ class Sender:
         found = await self._db.read(lambda tx: self._idempotency.find(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash))
         return None if found is None else _replayed(found.result)
 
-    def _t1(self, tx: Transaction, question: Question, key: Key | None, found: dict[str | None, Model]) -> Sent:
+    def _t1(self, tx: Transaction, question: Question, key: Key | None, found: dict[str | None, Model], toolbox: Toolbox) -> Sent:
         """Locks in the order key, session, turn, wallet."""
         turn_id, answer_id, question_id = new_id(), new_id(), new_id()
         if question.again is not None:
@@ -162,7 +171,7 @@ class Sender:
             if not claim.is_new:
                 return _replayed(claim.result)
         session, rows = self._save(tx, question, question_id, turn_id)
-        agent = self._agents.get(question.agent or session.agent)
+        agent = self._agents.get(question.agent or session.agent, toolbox)
         model = self._model(question.model or session.model, agent.definition.model, question.access, found)
         params = question.params.over(agent.params)
         max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
@@ -182,8 +191,10 @@ class Sender:
             hold_micros=max(offer.price.cost_micros(prompt_tokens, max_output_tokens) for offer in offers),
         )
 
-        async def work(running: RunningTurn) -> Ending:
-            return await self._loop.run(running, Assignment(agent, model, to_model_messages(shown), params, prompt_tokens, max_output_tokens, offers))
+        async def work(running: RunningTurn) -> Ending | Paused:
+            history = to_model_messages(shown)
+            assignment = Assignment(agent, model, history, params, prompt_tokens, max_output_tokens, offers, question.caller)
+            return await self._loop.run(running, assignment)
 
         self._engine.create(tx, turn, work)
         what = HoldFor(model=model.name, agent=agent.name, session_id=question.session_id, api_key_id=question.api_key_id)

@@ -104,7 +104,7 @@ class Sessions:
 
     async def _check(self, agent: str | None, model: str | None, access: ModelAccess) -> None:
         """None is the default, which is looked up when it is used."""
-        self._agents.get(agent)
+        self._agents.definition(agent)
         if model is not None:
             await self._models.find(model, access)
 

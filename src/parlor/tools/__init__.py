@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
+    from parlor.tools.arguments import ArgumentCheck
     from parlor.tools.errors import NoSuchTool, ToolError, TooManySteps
+    from parlor.tools.events import ToolExecuted
     from parlor.tools.exchange import as_text, distinct, readable, readable_arguments
-    from parlor.tools.executor import ToolExecutor
+    from parlor.tools.executor import ToolExecutor, TurnCall
+    from parlor.tools.policy import ToolPolicy, by_longest_glob
     from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, Progress, Tool, ToolCaller, ToolSource
     from parlor.tools.registry import ToolRegistry
     from parlor.tools.settings import ToolSettings
+    from parlor.tools.toolbox import Toolbox
 
 __all__ = [
-    "Answered", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "TooManySteps", "Tool", "ToolCaller", "ToolError",
-    "ToolExecutor", "ToolRegistry", "ToolSettings", "ToolSource", "as_text", "distinct", "readable", "readable_arguments",
+    "Answered", "ArgumentCheck", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "TooManySteps", "Tool", "ToolCaller",
+    "ToolError", "ToolExecuted", "ToolExecutor", "ToolPolicy", "ToolRegistry", "ToolSettings", "ToolSource", "Toolbox", "TurnCall", "as_text",
+    "by_longest_glob", "distinct", "readable", "readable_arguments",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -25,7 +30,11 @@ __getattr__ = exports(
     {
         "errors": "NoSuchTool ToolError TooManySteps",
         "exchange": "as_text distinct readable readable_arguments",
-        "executor": "ToolExecutor",
+        "arguments": "ArgumentCheck",
+        "events": "ToolExecuted",
+        "executor": "ToolExecutor TurnCall",
+        "policy": "ToolPolicy by_longest_glob",
+        "toolbox": "Toolbox",
         "ports": "Answered Asked ExecutionContext InputRequired Offer Progress Tool ToolCaller ToolSource",
         "registry": "ToolRegistry",
         "settings": "ToolSettings",

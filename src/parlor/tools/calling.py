@@ -2,28 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from parlor.llm import Model, ModelMessage, ModelRequest, ToolCall, ToolSpec, Usage, listen, opening, usage_of
+from parlor.tools.console import OPERATOR
 from parlor.tools.errors import TooManySteps
 from parlor.tools.exchange import arguments_of, as_text, distinct, readable
-from parlor.tools.ports import ExecutionContext, Tool, ToolCaller
-from parlor.tools.running import ToolRunner
+from parlor.tools.executor import ToolExecutor
+from parlor.tools.ports import ExecutionContext, InputRequired, Offer
 from parlor.turns import ToolCalled, ToolResult
-
-NOBODY = ToolCaller(UUID(int=0), is_unlimited=True)
-"""The operator: tools are run for no account: they find nothing that belongs to one."""
 
 Tell = Callable[[str | ToolCalled | ToolResult], None]
 
 
 class ToolConversation:
-    def __init__(self, model: Model, tools: Sequence[Tool], runner: ToolRunner, tell: Tell) -> None:
+    def __init__(self, model: Model, offers: Sequence[Offer], executor: ToolExecutor, tell: Tell) -> None:
         """`tell` gets text as it comes, and calls and results as they happen."""
         self._model = model
-        self._tools = {tool.name: tool for tool in tools}
-        self._specs = [ToolSpec(tool.name, tool.description, tool.parameters) for tool in tools]
-        self._runner = runner
+        self._offers = {offer.tool.name: offer for offer in offers}
+        self._specs = [ToolSpec(offer.tool.name, offer.tool.description, offer.tool.parameters) for offer in offers]
+        self._executor = executor
         self._tell = tell
 
     async def ask(self, question: str, *, system: str | None, max_output_tokens: int | None, most_steps: int) -> dict[str, Any]:
@@ -47,14 +44,17 @@ class ToolConversation:
         raise TooManySteps(most_steps)
 
     async def _run(self, call: ToolCall) -> ToolResult:
-        arguments, tool = arguments_of(call.arguments), self._tools.get(call.name)
+        arguments, offer = arguments_of(call.arguments), self._offers.get(call.name)
         self._tell(ToolCalled(call_id=call.call_id, tool=call.name, arguments=call.arguments if arguments is None else arguments))
-        if tool is None:
+        if offer is None:
             result = ToolResult(call_id=call.call_id, error=f"there is no tool called {call.name!r}")
         elif arguments is None:
             result = ToolResult(call_id=call.call_id, error="the arguments are not a JSON object")
         else:
-            result = await self._runner.run(tool, arguments, ExecutionContext(NOBODY, call.call_id))
+            try:
+                result = await self._executor.directly(offer, arguments, ExecutionContext(OPERATOR, call.call_id))
+            except InputRequired as needed:
+                result = ToolResult(call_id=call.call_id, error=f"the tool needs a person, and here is none to ask: {needed.asked.text}")
         self._tell(result)
         return result
 

@@ -1,74 +1,56 @@
-"""`parlor llm call-with-tools`: it stands with the commands of models and is this room's, because only here are the tools known."""
+"""`parlor tools`: which tools there are, and calling one."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parlor.command import CommandLine, command_line, printable
+from parlor.command import command_line
 
 if TYPE_CHECKING:
     from dishka import AsyncContainer
 
-    from parlor.tools.calling import Tell
-
-MOST_STEPS = 12
+app = typer.Typer(no_args_is_help=True, help="List the tools, and call one.")
 
 
-def call_with_tools(
-    ctx: typer.Context,
-    model: Annotated[str, typer.Argument(help="Its name, an alias, or - for the default model.")],
-    text: Annotated[str, typer.Argument(help="What to ask it; - reads standard input.")],
-    tools: Annotated[str, typer.Option(help="Names or globs of the tools that it may call, with commas between them.")] = "*",
-    system: Annotated[str | None, typer.Option(help="Instructions that stand before the question.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="How long each of its answers may be.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How often the model is called at most.")] = MOST_STEPS,
-) -> None:
-    """Ask a model one question and run the tools that it calls. Calls, results and the answer are printed as they come; nothing is stored or charged."""
+@app.command("list")
+def list_tools(ctx: typer.Context) -> None:
+    """Every tool, where it comes from, and what the policy says about it."""
     line = command_line(ctx)
-    question = sys.stdin.read() if text == "-" else text
 
-    async def work(container: "AsyncContainer") -> dict[str, Any]:
-        from parlor.llm import OPERATOR, ModelRegistry
-        from parlor.tools.calling import ToolConversation
+    async def work(container: "AsyncContainer") -> None:
+        from parlor.tools.console import OPERATOR
+        from parlor.tools.policy import ToolPolicy
         from parlor.tools.registry import ToolRegistry
-        from parlor.tools.running import ToolRunner
 
-        chosen = (await container.get(ToolRegistry)).chosen([name.strip() for name in tools.split(",") if name.strip()])
-        found = await (await container.get(ModelRegistry)).find(None if model == "-" else model, OPERATOR)
-        conversation = ToolConversation(found, chosen, await container.get(ToolRunner), _teller(line))
-        return await conversation.ask(question, system=system, max_output_tokens=max_tokens, most_steps=steps)
+        policy, box = await container.get(ToolPolicy), await (await container.get(ToolRegistry)).toolbox(OPERATOR)
+        rows = [
+            {"name": offer.tool.name, "origin": offer.origin, "policy": policy.decide(offer, OPERATOR), "description": _short(offer.tool.description)}
+            for offer in box.offers
+        ]
+        line.print_rows(rows, ["name", "origin", "policy", "description"])
 
-    answer = line.run(work, everything=True)  # tools are brought by all modules
-    if line.json:
-        line.print_json(answer)
-    else:
-        sys.stdout.write("\n")
+    line.run(work, everything=True)  # tools are brought by all modules
 
 
-def _teller(line: CommandLine) -> "Tell":
-    from parlor.turns import ToolCalled, ToolResult
+@app.command("call")
+def call_tool(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Its name, as `parlor tools list` shows it.")],
+    arguments: Annotated[str, typer.Argument(help="Its arguments as a JSON object; - reads standard input.")] = "{}",
+) -> None:
+    """Call one tool, as the operator: who types this has looked at the call, so nothing is asked."""
+    line = command_line(ctx)
+    text = sys.stdin.read() if arguments == "-" else arguments
 
-    is_within_text = False
+    async def work(container: "AsyncContainer") -> Any:
+        from parlor.tools.console import called_by_operator
 
-    def tell(what: str | ToolCalled | ToolResult) -> None:
-        nonlocal is_within_text
-        if line.json:
-            return
-        if isinstance(what, str):
-            sys.stdout.write(what)
-            is_within_text = True
-        else:
-            sys.stdout.write("\n" * is_within_text + _shown(what) + "\n")
-            is_within_text = False
-        sys.stdout.flush()
+        return await called_by_operator(container, name, text)
 
-    return tell
+    line.print_json(line.run(work, everything=True))
 
 
-def _shown(what: Any) -> str:
-    tool: str | None = getattr(what, "tool", None)
-    if tool is not None:
-        return printable(f"> {tool} {json.dumps(what.arguments, ensure_ascii=False)}")
-    return printable(f"< error: {what.error}" if what.error is not None else f"< {json.dumps(what.result, ensure_ascii=False)}")
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else line[:79] + "…"

@@ -1,36 +1,137 @@
-"""The one place where tools are run for a turn: a short transaction before, a short one after, and nothing open in between."""
+"""The one place where tools are run, for whomever: policy, arguments, the call itself, what it is recorded as.
 
+In a turn the call stands between two short transactions, with nothing open in between.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from parlor.core.db import Database
+from parlor.core.events import Events
 from parlor.llm import ToolCall
+from parlor.tools.arguments import ArgumentCheck
+from parlor.tools.events import ToolExecuted
 from parlor.tools.exchange import arguments_of
-from parlor.tools.ports import ExecutionContext, ToolCaller
-from parlor.tools.registry import ToolRegistry
+from parlor.tools.policy import Decision, ToolPolicy
+from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, ToolCaller
+from parlor.tools.progress import ProgressLog
 from parlor.tools.running import ToolRunner
-from parlor.turns import RunningTurn, StepBook, ToolCalled, ToolResult
+from parlor.turns import NewQuestion, RunningTurn, StepBook, ToolCalled, ToolResult
+
+logger = structlog.get_logger("parlor.tools")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCall:
+    """A call that a model has asked for in a turn. `offers` is what its agent may use, `policy` the agent's own table.
+
+    `is_approved`, `arguments` (instead of the model's) and `answers` are what persons have said about it so far.
+    """
+
+    call: ToolCall
+    caller: ToolCaller
+    offers: Mapping[str, Offer]
+    policy: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    is_approved: bool = False
+    arguments: Mapping[str, Any] | None = None
+    answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
 
 
 class ToolExecutor:
-    def __init__(self, registry: ToolRegistry, steps: StepBook, runner: ToolRunner) -> None:
-        self._registry = registry
+    def __init__(self, db: Database, steps: StepBook, runner: ToolRunner, policy: ToolPolicy, check: ArgumentCheck, events: Events) -> None:
+        self._db = db
         self._steps = steps
         self._runner = runner
+        self._policy = policy
+        self._check = check
+        self._events = events
 
-    async def execute(self, running: RunningTurn, call: ToolCall, allowed: frozenset[str]) -> ToolResult:
-        """Run one call of the model and tell the turn's log. Whatever goes wrong with the tool becomes an error result; the turn goes on.
+    async def in_turn(self, running: RunningTurn, asked: TurnCall) -> ToolResult | NewQuestion:
+        """Run one call and tell the turn's log. Whatever goes wrong with the tool becomes an error result; the turn goes on.
 
+        A question instead: a person must decide about the call, or give the tool what it needs; then it is made again with what they said.
         T2a is committed before the tool is run: when that fails the tool is not run, and the error is raised.
         """
-        arguments = arguments_of(call.arguments)
-        running.emit(ToolCalled(call_id=call.call_id, tool=call.name, arguments=arguments if arguments is not None else call.arguments))
-        tool = self._registry.find(call.name) if call.name in allowed else None
-        if tool is None:
-            result = ToolResult(call_id=call.call_id, error=f"there is no tool called {call.name!r}")
-        elif arguments is None:
-            result = ToolResult(call_id=call.call_id, error="the arguments are not a JSON object")
-        else:
-            step_id = await self._steps.start(running, call_id=call.call_id, tool=call.name, arguments=arguments)
-            turn = running.turn
-            context = ExecutionContext(ToolCaller(turn.account_id), call.call_id, turn.session_id, turn.id, turn.agent)
-            result = await self._runner.run(tool, arguments, context)
-            await self._steps.end(step_id, result=result.result, error=result.error)
-        running.emit(result)
+        call, is_first = asked.call, not asked.is_approved and not asked.answers
+        arguments = asked.arguments if asked.arguments is not None else arguments_of(call.arguments)
+        if is_first:
+            running.emit(ToolCalled(call_id=call.call_id, tool=call.name, arguments=arguments if arguments is not None else call.arguments))
+        offer = asked.offers.get(call.name)
+        if offer is None:
+            return _told(running, ToolResult(call_id=call.call_id, error=f"there is no tool called {call.name!r}"))
+        if arguments is None:
+            return _told(running, ToolResult(call_id=call.call_id, error="the arguments are not a JSON object"))
+        if (problem := await self._check.problem_of(offer.tool, arguments)) is not None:
+            return _told(running, ToolResult(call_id=call.call_id, error=problem))
+        decision = self._policy.decide(offer, asked.caller, asked.policy)
+        if decision == "deny":
+            return _told(running, ToolResult(call_id=call.call_id, error=f"the tool {call.name!r} may not be used here"))
+        if decision == "ask" and not asked.is_approved:
+            return _approval(call, arguments)
+        return await self._bracketed(running, asked, offer, arguments)
+
+    def refuse(self, running: RunningTurn, call_id: str, reason: str | None) -> ToolResult:
+        """A person has said no: nothing is run, and the model is told, with their words if there are any."""
+        return _told(running, ToolResult(call_id=call_id, error=f"the user refused this call{': ' + reason if reason else ''}"))
+
+    async def directly(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
+        """Run one call outside any turn, for whoever has looked at the policy. Raises InputRequired."""
+        if (problem := await self._check.problem_of(offer.tool, arguments)) is not None:
+            return ToolResult(call_id=context.call_id, error=problem)
+        result, event = await self._run(offer, arguments, context)
+        await self._db.write(lambda tx: self._events.record(tx, event))
         return result
+
+    async def _bracketed(self, running: RunningTurn, asked: TurnCall, offer: Offer, arguments: Mapping[str, Any]) -> ToolResult | NewQuestion:
+        call, turn = asked.call, running.turn
+        step_id = await self._steps.start(running, call_id=call.call_id, tool=call.name, arguments=arguments)
+        context = ExecutionContext(
+            asked.caller,
+            call.call_id,
+            turn.session_id,
+            turn.id,
+            turn.agent,
+            budget_micros=max(0, running.hold_micros - running.bill().cost_micros),
+            answers=asked.answers,
+            progress=ProgressLog(running, call.call_id),
+        )
+        try:
+            result, event = await self._run(offer, arguments, context)
+        except InputRequired as needed:
+            await self._steps.asked(step_id)
+            return _needed(call, arguments, needed.asked)
+        await self._steps.end(step_id, result=result.result, error=result.error, event=event)
+        return _told(running, result)
+
+    async def _run(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> tuple[ToolResult, ToolExecuted]:
+        began = time.monotonic()
+        result = await self._runner.run(offer.tool, arguments, context)
+        event = ToolExecuted(
+            account_id=context.account_id if context.account_id.int else None,
+            tool=offer.tool.name,
+            origin=offer.origin,
+            state="done" if result.error is None else "failed",
+            took_ms=round((time.monotonic() - began) * 1000),
+            session_id=context.session_id,
+            turn_id=context.turn_id,
+            agent=context.agent,
+        )
+        logger.info("tool.executed", tool=event.tool, origin=event.origin, state=event.state, took_ms=event.took_ms, turn_id=str(context.turn_id))
+        return result, event
+
+
+def _told(running: RunningTurn, result: ToolResult) -> ToolResult:
+    running.emit(result)
+    return result
+
+
+def _approval(call: ToolCall, arguments: Mapping[str, Any]) -> NewQuestion:
+    return NewQuestion("approval", call.call_id, call.name, f"May {call.name} be called with these arguments?", arguments=arguments)
+
+
+def _needed(call: ToolCall, arguments: Mapping[str, Any], asked: Asked) -> NewQuestion:
+    return NewQuestion(asked.kind, call.call_id, call.name, asked.text, arguments=arguments, schema=asked.schema, url=asked.url, key=asked.key)

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
+    from parlor.core.clock import Clock
     from parlor.core.jobs import Job
+    from parlor.core.outbound import Outbound
     from parlor.core.userdata import UserData
     from parlor.tools.mcp.oauth.jobs import GrantPruning
-    from parlor.tools.ports import Tool
+    from parlor.tools.ports import Tool, ToolSource
     from parlor.tools.user_data import ToolsUserData
 
 
@@ -24,9 +26,10 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
+    from parlor.tools.api import router
     from parlor.tools.mcp.oauth.api import oauth_router
 
-    return (oauth_router(),)
+    return (router, oauth_router())
 
 
 def _jobs(grants: "GrantPruning") -> "Sequence[Job]":
@@ -37,10 +40,12 @@ def _user_data(user_data: "ToolsUserData") -> "UserData":
     return user_data
 
 
-def _tools() -> "Sequence[Tool]":
+def _tools(clock: "Clock", outbound: "Outbound") -> "Sequence[Tool | ToolSource]":
     from parlor.tools.builtin.calculator import Calculator
+    from parlor.tools.builtin.current_time import CurrentTime
+    from parlor.tools.builtin.fetch import Fetch
 
-    return (Calculator(),)
+    return (Calculator(), CurrentTime(clock), Fetch(outbound))
 
 
 module = Module(
@@ -51,6 +56,8 @@ module = Module(
     routes=_routes,
     jobs=_jobs,
     user_data=_user_data,
+    cli="parlor.tools.cli:app",
+    cli_help="Tools: which there are, and calling one.",
     tools=_tools,
-    commands={"llm call-with-tools": "parlor.tools.cli:call_with_tools"},
+    commands={"llm call-with-tools": "parlor.tools.llm_cli:call_with_tools"},
 )

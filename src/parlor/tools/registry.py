@@ -1,31 +1,53 @@
-"""Which tools there are."""
+"""Which tools there are, for whom."""
 
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections import OrderedDict
+from collections.abc import Iterable
 
 from parlor.core.errors import Misconfigured
-from parlor.tools.errors import NoSuchTool
-from parlor.tools.ports import Tool
+from parlor.tools.policy import ToolPolicy
+from parlor.tools.ports import Offer, Tool, ToolCaller, ToolSource
+from parlor.tools.toolbox import Toolbox
+
+BUILT_IN = "built-in"
+KEPT_TOOLBOXES = 256
+
+_Key = tuple[tuple[int, str, bool], ...]
 
 
 class ToolRegistry:
-    def __init__(self, tools: Iterable[Tool]) -> None:
-        self._tools: dict[str, Tool] = {}
-        for tool in tools:
-            if tool.name in self._tools:
-                raise Misconfigured(f"Two tools are called {tool.name!r}: rename one, or switch one of their modules off.")
-            self._tools[tool.name] = tool
+    """Tools that are always there, and sources of those that come and go, or that not everybody has. What the policy denies is not there at all."""
 
-    def find(self, name: str) -> Tool | None:
-        return self._tools.get(name)
+    def __init__(self, offered: Iterable[Tool | ToolSource], policy: ToolPolicy) -> None:
+        self._policy = policy
+        self._always: dict[str, Offer] = {}
+        self._sources: list[ToolSource] = []
+        self._boxes: OrderedDict[_Key, Toolbox] = OrderedDict()
+        for each in offered:
+            self._add(each)
 
-    def chosen(self, globs: Sequence[str]) -> list[Tool]:
-        """Like `matching`, for names that somebody typed: raises NoSuchTool for one that names nothing. `*` may name nothing."""
-        for glob in globs:
-            if glob != "*" and not self.matching([glob]):
-                raise NoSuchTool(glob, sorted(self._tools))
-        return self.matching(globs)
+    def _add(self, each: Tool | ToolSource) -> None:
+        if hasattr(each, "offered"):
+            self._sources.append(each)  # pyright: ignore[reportArgumentType]  # told apart by what only a source has
+            return
+        tool: Tool = each  # pyright: ignore[reportAssignmentType]
+        if tool.name in self._always:
+            raise Misconfigured(f"Two tools are called {tool.name!r}: rename one, or switch one of their modules off.")
+        self._always[tool.name] = Offer(tool, BUILT_IN)
 
-    def matching(self, globs: Sequence[str]) -> list[Tool]:
-        """The tools that any of the globs names, in the order of their names."""
-        return [tool for name, tool in sorted(self._tools.items()) if any(fnmatchcase(name, glob) for glob in globs)]
+    async def toolbox(self, caller: ToolCaller) -> Toolbox:
+        """What this caller may use, from what is known: nothing is connected to."""
+        offers = tuple(self._always.values())
+        for source in self._sources:
+            offers += tuple(await source.offered(caller))
+        return self._kept(tuple(offer for offer in offers if self._policy.decide(offer, caller) != "deny"))
+
+    def _kept(self, offers: tuple[Offer, ...]) -> Toolbox:
+        key = tuple((id(offer.tool), offer.origin, offer.needs_approval) for offer in offers)
+        box = self._boxes.get(key)
+        if box is None:
+            box = self._boxes[key] = Toolbox(offers)  # which keeps the tools alive, and so their ids
+            if len(self._boxes) > KEPT_TOOLBOXES:
+                self._boxes.popitem(last=False)
+        else:
+            self._boxes.move_to_end(key)
+        return box

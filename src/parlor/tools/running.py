@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import structlog
 
 from parlor.tools.errors import ToolError
-from parlor.tools.ports import ExecutionContext, Tool
+from parlor.tools.ports import ExecutionContext, InputRequired, Tool
 from parlor.tools.settings import ToolSettings
 from parlor.turns import ToolResult
 
@@ -20,11 +21,14 @@ class ToolRunner:
         self._settings = settings
 
     async def run(self, tool: Tool, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
-        """Raises nothing but cancellation: whatever goes wrong with a tool is a result."""
+        """Raises InputRequired, and cancellation: whatever else happens with a tool is a result."""
+        deadline = min(context.deadline, asyncio.get_running_loop().time() + self._settings.timeout_seconds)
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                value = await tool.call(arguments, context)
+            async with asyncio.timeout_at(deadline):
+                value = await tool.call(arguments, replace(context, deadline=deadline))
             return ToolResult(call_id=context.call_id, result=self._bounded(value))
+        except InputRequired:
+            raise
         except ToolError as error:
             return ToolResult(call_id=context.call_id, error=str(error))
         except TimeoutError:

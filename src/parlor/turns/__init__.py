@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
+    from parlor.turns.answering import AnswerBook, Resumable
     from parlor.turns.api import event_number
     from parlor.turns.engine import TurnEngine
-    from parlor.turns.errors import Fenced, NoSuchTurn, TurnFailure, TurnInProgress
-    from parlor.turns.events import LogEvent, ReasoningDelta, TextDelta, ToolCalled, ToolResult, TurnEnded, TurnEnding
+    from parlor.turns.errors import BadAnswer, Fenced, NoSuchQuestion, NoSuchTurn, QuestionClosed, TurnFailure, TurnInProgress
+    from parlor.turns.events import LogEvent, QuestionAnswered, ReasoningDelta, TextDelta, ToolCalled, ToolProgress, ToolResult, TurnEnded, TurnEnding
     from parlor.turns.queries import busy_turns, find_turn, forget_session, set_hold
+    from parlor.turns.question_queries import questions_waiting_for
+    from parlor.turns.questions import Decision, GivenAnswer, NewQuestion, Paused, hash_of_call
     from parlor.turns.reading import TurnReader
     from parlor.turns.running import COMPLETED, Ending, NewTurn, RunningTurn, Work
-    from parlor.turns.schemas import TurnRead
+    from parlor.turns.schemas import QuestionRead, TurnRead
     from parlor.turns.settings import TurnSettings
     from parlor.turns.states import Reason, TurnState
     from parlor.turns.steps import StepBook
 
 __all__ = [
-    "COMPLETED", "Ending", "Fenced", "LogEvent", "NewTurn", "NoSuchTurn", "Reason", "ReasoningDelta", "RunningTurn", "StepBook", "TextDelta", "ToolCalled",
-    "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead", "TurnReader", "TurnSettings", "TurnState",
-    "Work", "busy_turns", "event_number", "find_turn", "forget_session", "set_hold",
+    "COMPLETED", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "NewQuestion", "NewTurn", "NoSuchQuestion",
+    "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Resumable", "RunningTurn", "StepBook",
+    "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead",
+    "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session", "hash_of_call",
+    "questions_waiting_for", "set_hold",
 ]  # fmt: skip
 
 
@@ -32,12 +37,15 @@ __getattr__ = exports(
     {
         "api": "event_number",
         "engine": "TurnEngine",
-        "errors": "Fenced NoSuchTurn TurnFailure TurnInProgress",
-        "events": "LogEvent ReasoningDelta TextDelta ToolCalled ToolResult TurnEnded TurnEnding",
+        "answering": "AnswerBook Resumable",
+        "errors": "BadAnswer Fenced NoSuchQuestion NoSuchTurn QuestionClosed TurnFailure TurnInProgress",
+        "events": "LogEvent QuestionAnswered ReasoningDelta TextDelta ToolCalled ToolProgress ToolResult TurnEnded TurnEnding",
+        "questions": "Decision GivenAnswer NewQuestion Paused hash_of_call",
         "queries": "busy_turns find_turn forget_session set_hold",
+        "question_queries": "questions_waiting_for",
         "reading": "TurnReader",
         "running": "COMPLETED Ending NewTurn RunningTurn Work",
-        "schemas": "TurnRead",
+        "schemas": "QuestionRead TurnRead",
         "settings": "TurnSettings",
         "states": "Reason TurnState",
         "steps": "StepBook",

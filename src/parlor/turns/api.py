@@ -22,7 +22,7 @@ MOST_DIGITS = 18
 
 @router.get("/turns/{turn_id}", responses=documents(NoSuchTurn))
 async def read_turn(turn_id: UUID, caller: ChatReadDep, turns: FromDishka[TurnReader]) -> TurnRead:
-    return TurnRead.of(await turns.get(turn_id, caller.account_id))
+    return await turns.read(turn_id, caller.account_id)
 
 
 @router.get("/turns/{turn_id}/events", response_class=EventStream, responses=documents(NoSuchTurn, BadCursor, NotAcceptable))
@@ -47,7 +47,7 @@ async def follow_turn(
 async def stop_turn(turn_id: UUID, caller: ChatDep, turns: FromDishka[TurnReader]) -> TurnRead:
     """Stops the answer and keeps what was said. Stopping twice, or a turn that is over, changes nothing."""
     await turns.stop(turn_id, caller.account_id)
-    return TurnRead.of(await turns.get(turn_id, caller.account_id))
+    return await turns.read(turn_id, caller.account_id)
 
 
 def event_number(text: str | None) -> int:

@@ -24,6 +24,19 @@ _unsettled = statement(
         "WHERE turns.ended_at IS NOT NULL AND (holds.id IS NULL OR holds.state = 'open' OR COALESCE(holds.charge_micros, 0) <> turns.charge_micros)"
     ).columns(Turn.id)
 )
+_waits_for_nobody = statement(
+    text(
+        "SELECT turns.id AS id FROM turns LEFT JOIN turn_continuations ON turn_continuations.turn_id = turns.id "
+        "WHERE (turns.state = 'awaiting_input') <> (turn_continuations.turn_id IS NOT NULL) OR (turns.state = 'awaiting_input' AND ("
+        "turns.lease_owner IS NOT NULL OR NOT EXISTS (SELECT 1 FROM turn_questions WHERE turn_questions.turn_id = turns.id AND turn_questions.state = 'open')))"
+    ).columns(Turn.id)
+)
+_asked_by_none = statement(
+    text(
+        "SELECT turn_questions.id AS id FROM turn_questions JOIN turns ON turns.id = turn_questions.turn_id "
+        "WHERE turn_questions.state = 'open' AND turns.state <> 'awaiting_input'"
+    ).columns(Turn.id)
+)
 _open_without_turn = statement(
     text(
         "SELECT turns.id AS id FROM turns LEFT JOIN holds ON holds.turn_id = turns.id AND holds.state = 'open' "
@@ -49,6 +62,12 @@ def invariants() -> Sequence[Invariant]:
             "A turn that is over has its hold resolved, for its charge.",
             _named(_unsettled, "turn {} is over, its hold not settled for its charge"),
         ),
+        Invariant(
+            "INV-T9",
+            "A turn waits for a person, has an open question and knows where to go on, or none of it.",
+            _named(_waits_for_nobody, "turn {} waits for nobody"),
+        ),
+        Invariant("INV-T9b", "An open question has a turn that waits.", _named(_asked_by_none, "question {} is open, and its turn does not wait")),
         Invariant("INV-M3b", "A turn that is not over has one open hold of its amount.", _named(_open_without_turn, "turn {} runs without its open hold")),
     )
 

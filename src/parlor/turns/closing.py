@@ -8,7 +8,7 @@ import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.events import Events
-from parlor.turns import queries
+from parlor.turns import queries, question_queries
 from parlor.turns.errors import Fenced
 from parlor.turns.events import ENDED, TERMINAL, LogEvent, TurnCompleted, TurnEnding, TurnStopped
 from parlor.turns.metering import Bill
@@ -69,6 +69,7 @@ class TurnCloser:
             raise Fenced()
         if any(part["type"] == "tool_call" for part in closing.parts):
             queries.lose_steps(tx, closing.turn_id)
+            question_queries.close_questions(tx, closing.turn_id)
         self._wallet.settle(
             tx,
             turn_id=closing.turn_id,

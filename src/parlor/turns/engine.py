@@ -4,8 +4,9 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -14,15 +15,19 @@ from parlor.core.db import Database, Transaction
 from parlor.core.errors import ParlorError, PaymentRequired, StorageFull, Unavailable
 from parlor.core.ids import new_id
 from parlor.llm import ModelFailed
-from parlor.turns import queries
+from parlor.turns import queries, question_queries
 from parlor.turns.closing import Closing, TurnCloser
-from parlor.turns.errors import Fenced, ShuttingDown, TooManyTurns, TurnFailure, TurnInProgress
+from parlor.turns.errors import Fenced, QuestionClosed, ShuttingDown, TooManyTurns, TurnFailure, TurnInProgress
 from parlor.turns.events import TurnStarted
 from parlor.turns.log import TurnLog
+from parlor.turns.pausing import Pause, TurnPauser
+from parlor.turns.questions import Paused
 from parlor.turns.running import Ending, NewTurn, RunningTurn, Work
 from parlor.turns.segments import Numbered, parts_of, results_missing
 from parlor.turns.settings import TurnSettings
 from parlor.turns.states import Reason, TurnState
+
+T = TypeVar("T")
 
 logger = structlog.get_logger("parlor.turns")
 
@@ -37,14 +42,16 @@ _LOST = Ending(TurnState.INTERRUPTED, Reason.STORAGE)
 class TurnEngine:
     """One a process. `owner` is this process in leases."""
 
-    def __init__(self, db: Database, closer: TurnCloser, settings: TurnSettings) -> None:
+    def __init__(self, db: Database, closer: TurnCloser, pauser: TurnPauser, settings: TurnSettings) -> None:
         self._db = db
         self._closer = closer
+        self._pauser = pauser
         self._settings = settings
         self.owner = new_id()
         self._running: dict[UUID, RunningTurn] = {}
         self._finished: dict[UUID, RunningTurn] = {}
         self._finished_at: deque[tuple[float, UUID]] = deque()
+        self._waiting: dict[UUID, asyncio.Event] = {}
         self._per_account: dict[UUID, int] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._is_draining = False
@@ -71,14 +78,33 @@ class TurnEngine:
             raise TurnInProgress()
         tx.after_commit(lambda: self.launch(turn, work))
 
+    def resume(self, tx: Transaction, turn: NewTurn, old_epoch: int, earlier: Sequence[Numbered], work: Work) -> None:
+        """Go on with a turn that waited, in a new epoch, once this transaction is committed. `earlier` is its whole log so far.
+
+        `turn.hold_micros` is what is held for it from now on. Raises QuestionClosed when it does not wait any more.
+        """
+        until = tx.now() + timedelta(seconds=self._settings.lease_seconds)
+        if not question_queries.resume_turn(tx, turn.id, old_epoch=old_epoch, hold_micros=turn.hold_micros, lease_owner=self.owner, lease_expires_at=until):
+            raise QuestionClosed()
+        tx.after_commit(lambda: self._start(self._leased(turn, old_epoch + 1, earlier), work))
+
     def launch(self, turn: NewTurn, work: Work) -> None:
-        running = RunningTurn(turn, epoch=1, lease_until=time.monotonic() + self._settings.lease_seconds)
+        running = self._leased(turn, 1)
         running.emit(TurnStarted(session_id=turn.session_id, message_id=turn.question_id, agent=turn.agent, model=turn.model))
+        self._start(running, work)
+
+    def _leased(self, turn: NewTurn, epoch: int, earlier: Sequence[Numbered] = ()) -> RunningTurn:
+        return RunningTurn(turn, epoch, time.monotonic() + self._settings.lease_seconds, earlier)
+
+    def _start(self, running: RunningTurn, work: Work) -> None:
+        turn = running.turn
         self._running[turn.id] = running
         self._per_account[turn.account_id] = self._per_account.get(turn.account_id, 0) + 1
         running.task = asyncio.create_task(self._run(running, work), name=f"turn {turn.id}")
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick_for_ever(), name="turn checkpoints")
+        if (waiting := self._waiting.pop(turn.id, None)) is not None:
+            waiting.set()
 
     def running(self, turn_id: UUID) -> RunningTurn | None:
         return self._running.get(turn_id)
@@ -87,6 +113,16 @@ class TurnEngine:
         """The log in memory: of a turn that runs here, or ended here a moment ago."""
         running = self._running.get(turn_id) or self._finished.get(turn_id)
         return running.log if running is not None and running.turn.account_id == account_id else None
+
+    async def wait_for(self, turn_id: UUID, seconds: float) -> None:
+        """Until this turn runs here, or `seconds` have passed."""
+        waiter = self._waiting.setdefault(turn_id, asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await waiter.wait()
+        except TimeoutError:
+            if not waiter.is_set() and self._waiting.get(turn_id) is waiter:
+                del self._waiting[turn_id]
 
     def count(self) -> int:
         return len(self._running)
@@ -103,9 +139,12 @@ class TurnEngine:
 
     async def _run(self, running: RunningTurn, work: Work) -> None:
         try:
-            ending = await self._work(running, work)
+            outcome = await self._work(running, work)
             running.is_ending = True
-            await self._close(running, ending)
+            if isinstance(outcome, Paused):
+                await self._pause(running, outcome)
+            else:
+                await self._close(running, outcome)
         except Fenced:
             logger.warning("turn.fenced", turn_id=str(running.turn.id))
         except Exception:
@@ -114,7 +153,7 @@ class TurnEngine:
         finally:
             self._forget(running)
 
-    async def _work(self, running: RunningTurn, work: Work) -> Ending:
+    async def _work(self, running: RunningTurn, work: Work) -> Ending | Paused:
         running.has_begun = True
         if running.cancelled_as is not None:
             return running.cancelled_as
@@ -143,6 +182,21 @@ class TurnEngine:
             logger.exception("turn.failed", turn_id=str(running.turn.id))
             return Ending(TurnState.FAILED, Reason.INTERNAL)
 
+    async def _pause(self, running: RunningTurn, paused: Paused) -> None:
+        """Nobody runs the turn from here on. Only once that is stored do readers see the questions: what they answer must be there."""
+        turn = running.turn
+        pause = Pause(
+            turn_id=turn.id,
+            account_id=turn.account_id,
+            session_id=turn.session_id,
+            epoch=running.epoch,
+            cost_micros=min(running.bill().cost_micros, running.hold_micros),
+            unsaved=running.unsaved(),
+            next_number=running.log.next_number(),
+            paused=paused,
+        )
+        running.log.take(await self._until_stored(functools.partial(self._pauser.pause, pause=pause)))
+
     async def _close(self, running: RunningTurn, ending: Ending) -> None:
         """T4, tried again until it is stored or the turn is somebody else's. Only then do readers see the terminal event."""
         events, turn = running.log.events, running.turn
@@ -167,7 +221,7 @@ class TurnEngine:
         terminal = await self._until_stored(functools.partial(self._closer.close, closing=closing))
         running.log.finish(terminal.number, terminal.event)
 
-    async def _until_stored(self, fn: Callable[[Transaction], Numbered]) -> Numbered:
+    async def _until_stored(self, fn: Callable[[Transaction], T]) -> T:
         pause_seconds = 0.1
         while True:
             try:

@@ -1,6 +1,6 @@
 """Refusals of turns."""
 
-from parlor.core.errors import Conflict, NotFound, RateLimited, Unavailable
+from parlor.core.errors import Conflict, Invalid, NotFound, RateLimited, Unavailable
 from parlor.turns.states import Reason
 
 
@@ -17,6 +17,21 @@ class NoSuchTurn(NotFound):
 class TooManyTurns(RateLimited):
     code = "chat.too_many_turns"
     detail = "You have as many answers running as you may. Wait for one to end."
+
+
+class NoSuchQuestion(NotFound):
+    code = "chat.no_such_question"
+    detail = "This turn asks no such question, or it is not yours."
+
+
+class QuestionClosed(Conflict):
+    code = "chat.question_closed"
+    detail = "This question was answered before, or its turn has ended."
+
+
+class BadAnswer(Invalid):
+    code = "chat.bad_answer"
+    detail = "This is no answer to the question. It waits on."
 
 
 class ShuttingDown(Unavailable):

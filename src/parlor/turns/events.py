@@ -66,6 +66,30 @@ class ToolResult(LogEvent, frozen=True, tag="tool.result"):
     error: str | None = None
 
 
+class ToolProgress(LogEvent, frozen=True, tag="tool.progress"):
+    """How far a call is: `done` of `total`, in whatever the tool counts."""
+
+    call_id: str
+    done: float
+    total: float | None = None
+    message: str | None = None
+
+
+class QuestionAsked(LogEvent, frozen=True, tag="question.asked"):
+    """The turn waits for a person. `question` is what `GET /turns/{id}` shows in `pending`."""
+
+    question: dict[str, Any]
+
+
+class QuestionAnswered(LogEvent, frozen=True, tag="question.answered"):
+    question_id: UUID
+    call_id: str
+    decision: str
+    """approve, reject, edit"""
+    arguments: Any = None
+    """The ones that the call is made with instead, after an edit."""
+
+
 class UsageReported(LogEvent, frozen=True, tag="usage", omit_defaults=False):
     input_tokens: int
     output_tokens: int
@@ -107,7 +131,10 @@ AnyLogEvent = (
     | ReasoningDelta
     | TextDelta
     | ToolCalled
+    | ToolProgress
     | ToolResult
+    | QuestionAsked
+    | QuestionAnswered
     | UsageReported
     | TurnCompleted
     | TurnStopped
@@ -137,6 +164,34 @@ class TurnEnding(Event):
     state: TurnState
     parts: list[dict[str, Any]]
     usage: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnAwaitsInput(Event):
+    """A turn waits for a person: somebody outside may want to tell them."""
+
+    name: ClassVar[str] = "turn.awaiting_input"
+
+    account_id: UUID
+    session_id: UUID
+    turn_id: UUID
+    question_ids: list[UUID]
+    kinds: list[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionDecided(Event):
+    """A person has decided about a call. Who it was is the event's actor."""
+
+    name: ClassVar[str] = "question.answered"
+
+    account_id: UUID
+    turn_id: UUID
+    question_id: UUID
+    kind: str
+    tool: str
+    decision: str
 
 
 @dataclass(frozen=True, kw_only=True)

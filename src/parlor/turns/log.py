@@ -48,6 +48,12 @@ class TurnLog:
         first = (self.epoch - 1) * EPOCH_NUMBERS + 1
         return max(self.numbers[-1] + 1, first) if self.numbers else first
 
+    def take(self, stored: Iterable[Numbered]) -> None:
+        """Events that are stored under these numbers already."""
+        for number, event in stored:
+            self._keep(number, event)
+        self._wake()
+
     def finish(self, number: int, event: LogEvent) -> None:
         """The terminal event, whose number T4 has stored already."""
         self._keep(number, event)

@@ -78,6 +78,15 @@ def bill_of(events: Iterable[LogEvent], first: Offer, *, is_accepted: bool) -> B
     return Bill(lines, asked)
 
 
+def reported_by(events: Iterable[LogEvent]) -> Usage:
+    """The sum that the last report of a log carries."""
+    total = NOTHING
+    for event in events:
+        if isinstance(event, UsageReported):
+            total = Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens)
+    return total
+
+
 def plus(one: Usage, other: Usage) -> Usage:
     return Usage(
         input_tokens=one.input_tokens + other.input_tokens,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Integer, bindparam, delete, func, select, update
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, in_ids, insert, statement
+from parlor.turns import question_queries
 from parlor.turns.segments import Numbered, pack, unpack
 from parlor.turns.states import TurnState
 from parlor.turns.tables import Turn, TurnSegment, TurnStep
@@ -180,6 +181,7 @@ def forget_session(tx: Transaction, session_id: UUID) -> None:
     """Every word of the session's turns goes; what the books need stays."""
     tx.run(_segments_of_session, session_id=session_id)
     tx.run(_steps_of_session, session_id=session_id)
+    question_queries.forget_questions_of_session(tx, session_id)
     tx.run(_forget_session, old_session_id=session_id)
 
 
@@ -291,4 +293,5 @@ def forget_turns(tx: Transaction, turn_ids: Sequence[UUID]) -> int:
     ids = list(turn_ids)
     tx.run(_segments_of_turns, turn_ids=ids)
     tx.run(_steps_of_turns, turn_ids=ids)
+    question_queries.forget_questions(tx, ids)
     return len(tx.run(_forget_turns, turn_ids=ids).all())

@@ -1,22 +1,29 @@
 """Following a turn: replay from its log in memory or in the database, then live. Any number of readers, from anywhere."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import BadRequest, Unavailable
-from parlor.turns import queries
+from parlor.turns import queries, question_queries
 from parlor.turns.engine import TurnEngine
-from parlor.turns.errors import NoSuchTurn
+from parlor.turns.errors import Fenced, NoSuchTurn
 from parlor.turns.events import LogEvent, TurnCompleted, TurnFailed, TurnInterrupted, TurnStopped
 from parlor.turns.log import MOST_EVENTS, TurnLog, encode_frame, frame_prefix
+from parlor.turns.schemas import TurnRead
 from parlor.turns.segments import EPOCH_NUMBERS, Numbered
 from parlor.turns.states import TurnState
+from parlor.turns.unattended import UnattendedTurns
 
 POLL_SECONDS = 0.5
 """How often a turn that runs elsewhere is looked up. Its server stores what it said once a second."""
+AWAITING_POLL_SECONDS = 2.0
+"""And how often one that waits for a person: it may be answered on another server. When it goes on here, its readers are woken at once."""
+
+_ASKED = b"\nevent: question.asked\n"
 
 TERMINAL_EVENTS = (TurnCompleted, TurnStopped, TurnFailed, TurnInterrupted)
 
@@ -27,9 +34,10 @@ class BadCursor(BadRequest):
 
 
 class TurnReader:
-    def __init__(self, db: Database, engine: TurnEngine) -> None:
+    def __init__(self, db: Database, engine: TurnEngine, unattended: UnattendedTurns) -> None:
         self._db = db
         self._engine = engine
+        self._unattended = unattended
 
     async def get(self, turn_id: UUID, account_id: UUID) -> Any:
         """The turn's row. Raises NoSuchTurn."""
@@ -37,6 +45,16 @@ class TurnReader:
         if turn is None:
             raise NoSuchTurn()
         return turn
+
+    async def read(self, turn_id: UUID, account_id: UUID) -> TurnRead:
+        """The turn as it is shown. Raises NoSuchTurn."""
+        return await self.shown(await self.get(turn_id, account_id))
+
+    async def shown(self, turn: Any) -> TurnRead:
+        """Its row with the questions that it waits for."""
+        if turn.state != TurnState.AWAITING_INPUT:
+            return TurnRead.of(turn)
+        return TurnRead.of(turn, await self._db.read(lambda tx: question_queries.open_questions(tx, turn.id)))
 
     async def follow(self, turn_id: UUID, account_id: UUID, after: int = 0) -> AsyncIterator[bytes]:
         """SSE frames of all events numbered above `after`; ends after the terminal event. Checks at once, before the first frame.
@@ -71,16 +89,20 @@ class TurnReader:
         prefix = frame_prefix(turn_id)
         while True:
             try:
-                events, is_over = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
+                events, state = await self._db.read(lambda tx, after=after: _stored(tx, turn_id, after))
             except Unavailable:
                 return  # nothing that was sent is lost: the reader comes back with the last number it has seen
             for start in range(0, len(events), MOST_EVENTS):
                 yield b"".join(encode_frame(number, event, prefix) for number, event in events[start : start + MOST_EVENTS])
             if events:
                 after = events[-1].number
-            if is_over:
+            if state is None or state.is_terminal:
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            await self._engine.wait_for(turn_id, AWAITING_POLL_SECONDS if state is TurnState.AWAITING_INPUT else POLL_SECONDS)
+            if (running := self._engine.running(turn_id)) is not None:
+                async for frames in self._follow_log(running.log, after):
+                    yield frames
+                return
 
     async def events(self, turn_id: UUID, account_id: UUID) -> list[LogEvent]:
         """The whole log of a turn that has ended. Raises NoSuchTurn."""
@@ -91,11 +113,12 @@ class TurnReader:
         return [numbered.event for numbered in await self._db.read(lambda tx: queries.events_after(tx, turn_id, 0))]
 
     async def ended(self, turn_id: UUID, account_id: UUID, seconds: float | None = None) -> None:
-        """Returns when the turn is over, or after `seconds`. Raises NoSuchTurn."""
+        """Returns when the turn is over or waits for a person, or after `seconds`. Raises NoSuchTurn."""
         try:
             async with asyncio.timeout(seconds):
-                async for _ in await self.follow(turn_id, account_id):
-                    pass
+                async for frames in await self.follow(turn_id, account_id):
+                    if _ASKED in frames and (await self.get(turn_id, account_id)).state == TurnState.AWAITING_INPUT:
+                        return
         except TimeoutError:
             return
 
@@ -104,6 +127,8 @@ class TurnReader:
         if self._engine.log_of(turn_id, account_id) is None or not self._engine.stop(turn_id):
             await self.get(turn_id, account_id)
             await self._db.write(lambda tx: queries.request_stop(tx, turn_id, account_id))
+            with contextlib.suppress(Fenced):
+                await self._db.write(lambda tx: self._unattended.stop_awaiting(tx, turn_id))
         await self.ended(turn_id, account_id, seconds=5)
 
 
@@ -115,10 +140,10 @@ def _highest_number(tx: Transaction, turn_id: UUID, account_id: UUID) -> int:
     return turn.epoch * EPOCH_NUMBERS if turn.ended_at is None else queries.last_number(tx, turn_id)
 
 
-def _stored(tx: Transaction, turn_id: UUID, after: int) -> tuple[list[Numbered], bool]:
+def _stored(tx: Transaction, turn_id: UUID, after: int) -> tuple[list[Numbered], TurnState | None]:
     """The state is read first: whatever a turn that is over has said is then there."""
     state = queries.turn_state(tx, turn_id)
-    return queries.events_after(tx, turn_id, after), state is None or state.is_terminal
+    return queries.events_after(tx, turn_id, after), state
 
 
 def is_over(state: str) -> bool:

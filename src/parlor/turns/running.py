@@ -9,7 +9,8 @@ from uuid import UUID
 from parlor.llm import FellBack, Offer, Usage, estimate_tokens
 from parlor.turns.events import LogEvent, ModelFallback, StepStarted, UsageReported
 from parlor.turns.log import TurnLog
-from parlor.turns.metering import NOTHING, Bill, bill_of, plus
+from parlor.turns.metering import NOTHING, Bill, bill_of, plus, reported_by
+from parlor.turns.questions import Paused
 from parlor.turns.segments import Numbered
 from parlor.turns.states import Reason, TurnState
 from parlor.wallet import Price
@@ -41,8 +42,8 @@ class Ending:
 
 COMPLETED = Ending(TurnState.COMPLETED)
 
-Work = Callable[["RunningTurn"], Awaitable[Ending]]
-"""What a turn does: emits events, calls the model and the tools with no transaction open, and says how it ended."""
+Work = Callable[["RunningTurn"], Awaitable[Ending | Paused]]
+"""What a turn does: emits events, calls the model and the tools with no transaction open, and says how it ended, or what it needs to go on."""
 
 
 class RunningTurn:
@@ -50,22 +51,23 @@ class RunningTurn:
 
     __slots__ = ("_reported", "cancelled_as", "epoch", "has_begun", "hold_micros", "is_accepted", "is_ending", "lease_until", "log", "saved", "task", "turn")
 
-    def __init__(self, turn: NewTurn, epoch: int, lease_until: float) -> None:
+    def __init__(self, turn: NewTurn, epoch: int, lease_until: float, earlier: Sequence[Numbered] = ()) -> None:
+        """`earlier` is its log from before a pause, which is stored."""
         self.turn = turn
         self.epoch = epoch
         self.hold_micros = turn.hold_micros
-        self.log = TurnLog(turn.id, epoch)
+        self.log = TurnLog(turn.id, epoch, earlier)
         self.task: asyncio.Task[None] | None = None
         self.lease_until = lease_until
         """On the monotonic clock: past it, another server may have taken the turn, and this one must stop."""
-        self.saved = 0
+        self.saved = len(earlier)
         """How many events of the log are stored."""
         self.is_accepted = False
         """The provider has taken the request of the step that runs."""
         self.has_begun = False
         self.is_ending = False
         self.cancelled_as: Ending | None = None
-        self._reported = NOTHING
+        self._reported = reported_by(self.log.events) if earlier else NOTHING
 
     def emit(self, event: LogEvent) -> None:
         self.log.append(event)

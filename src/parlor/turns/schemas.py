@@ -1,10 +1,11 @@
 """Replies about turns."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from parlor.turns.states import Reason, TurnState
 
@@ -14,6 +15,22 @@ class UsageRead(BaseModel):
     output_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+
+
+class QuestionRead(BaseModel):
+    """What a turn wants to know from a person: leave for a tool call, a form, or a sign-in."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, from_attributes=True)
+
+    id: UUID
+    kind: Literal["approval", "form", "signin"]
+    call_id: str = Field(description="The tool call it is about.")
+    tool: str
+    arguments: Any = Field(default=None, description="What the tool is to be called with.")
+    form_schema: Any = Field(default=None, alias="schema", description="JSON schema of the form.")
+    url: str | None = Field(default=None, description="Where to sign in.")
+    text: str
+    expires_at: datetime
 
 
 class TurnRead(BaseModel):
@@ -29,10 +46,11 @@ class TurnRead(BaseModel):
     reason: Reason | None = Field(description="Why it did not simply complete.")
     started_at: datetime
     ended_at: datetime | None
-    pending: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]], description="Questions that wait for an answer.")
+    pending: list[QuestionRead] = Field(default_factory=list[QuestionRead], description="Questions that wait for an answer.")
 
     @classmethod
-    def of(cls, row: Any) -> "TurnRead":
+    def of(cls, row: Any, pending: Iterable[Any] = ()) -> "TurnRead":
+        """`pending` are the rows of its open questions."""
         return cls(
             id=row.id,
             session_id=row.session_id,
@@ -44,4 +62,5 @@ class TurnRead(BaseModel):
             reason=row.reason,
             started_at=row.started_at,
             ended_at=row.ended_at,
+            pending=[QuestionRead.model_validate(question) for question in pending],
         )

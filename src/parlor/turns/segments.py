@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from parlor.turns.events import AnyLogEvent, LogEvent, ReasoningDelta, TextDelta, ToolCalled, ToolResult
+from parlor.turns.events import AnyLogEvent, LogEvent, QuestionAnswered, QuestionAsked, ReasoningDelta, TextDelta, ToolCalled, ToolResult
 
 EPOCH_NUMBERS = 1_000_000
 """Numbers that one epoch of a turn may use: the first is (epoch - 1) x this + 1, so that none repeats after a crash."""
@@ -68,6 +68,11 @@ def results_missing(events: Iterable[LogEvent]) -> list[ToolResult]:
     for event in events:
         if isinstance(event, ToolCalled):
             calls[event.call_id] = ToolResult(call_id=event.call_id, error="interrupted: whether this call took effect is unknown")
+        elif isinstance(event, QuestionAsked):
+            call_id = event.question["call_id"]
+            calls[call_id] = ToolResult(call_id=call_id, error="not run: the question about it was not answered")
+        elif isinstance(event, QuestionAnswered):
+            calls[event.call_id] = ToolResult(call_id=event.call_id, error="interrupted: whether this call took effect is unknown")
         elif isinstance(event, ToolResult):
             calls.pop(event.call_id, None)
     return list(calls.values())
@@ -93,6 +98,8 @@ def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
             _join(parts, texts)
             texts = []
             parts.append(_result_part(event))
+        elif isinstance(event, QuestionAnswered) and event.arguments is not None:
+            _edit(parts, event)
     _join(parts, texts)
     return parts
 
@@ -100,6 +107,13 @@ def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
 def _join(parts: Sequence[dict[str, Any]], texts: Sequence[str]) -> None:
     if texts:
         parts[-1]["text"] = "".join(texts)
+
+
+def _edit(parts: Iterable[dict[str, Any]], event: QuestionAnswered) -> None:
+    """The call was made with other arguments than the model had written: those are what it should remember."""
+    for part in parts:
+        if part["type"] == "tool_call" and part["call_id"] == event.call_id:
+            part["arguments"] = event.arguments
 
 
 def _result_part(event: ToolResult) -> dict[str, Any]:

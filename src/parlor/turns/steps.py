@@ -10,6 +10,7 @@ import structlog
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import StorageFull, Unavailable
+from parlor.core.events import Event, Events
 from parlor.core.ids import new_id
 from parlor.turns import queries
 from parlor.turns.errors import Fenced
@@ -24,8 +25,9 @@ RESULT_SECONDS = 30.0
 
 
 class StepBook:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, events: Events) -> None:
         self._db = db
+        self._events = events
 
     async def start(self, running: RunningTurn, *, call_id: str, tool: str, arguments: Any) -> UUID:
         """T2a. Only once this is committed may the tool be run. Raises Fenced when the turn is no longer ours.
@@ -45,10 +47,23 @@ class StepBook:
         running.stored(unsaved)
         return step_id
 
-    async def end(self, step_id: UUID, *, result: Any = None, error: str | None = None) -> None:
-        """T2b, tried again for a while: what the tool has done cannot be done again. Raises Unavailable or StorageFull when the while is over."""
+    async def end(self, step_id: UUID, *, result: Any = None, error: str | None = None, event: Event | None = None) -> None:
+        """T2b, tried again for a while: what the tool has done cannot be done again. `event` is recorded along with it.
+
+        Raises Unavailable or StorageFull when the while is over.
+        """
         state, outcome = ("done", {"result": result}) if error is None else ("failed", {"error": error})
-        await self._patiently(lambda tx: queries.end_step(tx, step_id, state=state, outcome=outcome))
+
+        def end(tx: Transaction) -> None:
+            queries.end_step(tx, step_id, state=state, outcome=outcome)
+            if event is not None:
+                self._events.record(tx, event)
+
+        await self._patiently(end)
+
+    async def asked(self, step_id: UUID) -> None:
+        """The tool needs a person first and has done nothing: the call is made again, as a step of its own, once there is an answer."""
+        await self._patiently(lambda tx: queries.end_step(tx, step_id, state="asked", outcome=None))
 
     async def _patiently(self, fn: Callable[[Transaction], T]) -> T:
         give_up_at, pause_seconds = time.monotonic() + RESULT_SECONDS, 0.1

@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
 
 _BUSY = text("state IN ('queued', 'running', 'awaiting_input')")
 _LEASED = text("state IN ('queued', 'running')")
+_AWAITING = text("state = 'awaiting_input'")
+_OPEN = text("state = 'open'")
 
 
 class Turn(Base):
@@ -21,6 +23,7 @@ class Turn(Base):
         Index("uq_turns_one_busy_per_session", "session_id", unique=True, sqlite_where=_BUSY, postgresql_where=_BUSY),
         Index("ix_turns_lease", "lease_expires_at", sqlite_where=_LEASED, postgresql_where=_LEASED),
         Index("ix_turns_account", "account_id", "id"),
+        Index("ix_turns_awaiting", "id", sqlite_where=_AWAITING, postgresql_where=_AWAITING),
         WITHOUT_ROWID,
     )
 
@@ -82,7 +85,48 @@ class TurnStep(Base):
     tool: Mapped[str] = mapped_column(String(200))
     arguments: Mapped[Any] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(20))
-    """started, done, failed, unknown_outcome"""
+    """started, done, failed, unknown_outcome; asked: the tool needs a person first, and has done nothing"""
     outcome: Mapped[Any] = mapped_column(Json, nullable=True)
     started_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class TurnQuestion(Base):
+    """What a turn wants to know from a person before it goes on. Answered once, from any device; `void` once its turn has ended without an answer."""
+
+    __tablename__ = "turn_questions"
+    __table_args__ = (
+        Index("ix_turn_questions_turn", "turn_id"),
+        Index("ix_turn_questions_open", "expires_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    )
+
+    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
+    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"))
+    call_id: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(20))
+    """approval, form, signin"""
+    tool: Mapped[str] = mapped_column(String(200))
+    arguments: Mapped[Any] = mapped_column(Json, nullable=True)
+    arguments_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Of the tool's name and its arguments: what is run after a yes is what was shown."""
+    key: Mapped[str] = mapped_column(String(200))
+    """Which question of the call it is, in the tool's own words; empty for an approval."""
+    text: Mapped[str] = mapped_column(Text)
+    schema: Mapped[Any] = mapped_column(Json, nullable=True)
+    url: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20))
+    """open, answered, void"""
+    answer: Mapped[Any] = mapped_column(Json, nullable=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class TurnContinuation(Base):
+    """Where a turn that waits goes on, as whoever runs it wrote it down. There from the pause until the turn runs again, or ends."""
+
+    __tablename__ = "turn_continuations"
+    __table_args__ = WITHOUT_ROWID
+
+    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(Text)

@@ -8,7 +8,7 @@ from uuid import UUID
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import Unavailable
 from parlor.core.userdata import each_row
-from parlor.turns import queries
+from parlor.turns import queries, question_queries
 from parlor.turns.engine import TurnEngine
 from parlor.turns.schemas import TurnRead
 from parlor.turns.sweep import TurnSweep
@@ -22,10 +22,11 @@ POLL_SECONDS = 0.05
 
 class TurnUserData:
     name = "turns"
-    tables = ("turns", "turn_segments", "turn_steps")
+    tables = ("turns", "turn_segments", "turn_steps", "turn_questions", "turn_continuations")
     describes: ClassVar[Mapping[str, str]] = {
         "turns": "Every question that was put to a model: when, to which one, what it used and cost.",
         "tool_calls": "What the models called tools with while they answered, and what came of it.",
+        "tool_questions": "What was asked before tools were run, and what you answered.",
     }
 
     def __init__(self, db: Database, engine: TurnEngine, sweep: TurnSweep) -> None:
@@ -34,7 +35,7 @@ class TurnUserData:
         self._sweep = sweep
 
     async def export(self, account_id: UUID) -> Mapping[str, Any]:
-        return {"turns": self._turns(account_id), "tool_calls": self._tool_calls(account_id)}
+        return {"turns": self._turns(account_id), "tool_calls": self._tool_calls(account_id), "tool_questions": self._questions(account_id)}
 
     async def stop(self, account_id: UUID) -> None:
         """Stop the account's turns and wait until each has its end, and its charge. Raises `Unavailable` when one does not end in time."""
@@ -67,6 +68,11 @@ class TurnUserData:
         async for turn in each_row(self._db, lambda tx, last: _page(tx, account_id, last)):
             for step in await self._db.read(lambda tx, turn_id=turn.id: queries.steps_of(tx, turn_id)):
                 yield {"turn_id": turn.id, **step._asdict()}
+
+    async def _questions(self, account_id: UUID) -> AsyncIterator[Any]:
+        async for turn in each_row(self._db, lambda tx, last: _page(tx, account_id, last)):
+            for question in await self._db.read(lambda tx, turn_id=turn.id: question_queries.questions_of(tx, turn_id)):
+                yield {name: value for name, value in question._asdict().items() if name not in ("arguments_hash", "key")}
 
 
 def _page(tx: Transaction, account_id: UUID, last: Any | None) -> list[Any]:

@@ -41,7 +41,7 @@ class OpenAIModels:
 
     async def _is_usable(self, name: str, access: ModelAccess) -> bool:
         try:
-            await self._models.find(self._agents.get(name).definition.model, access)
+            await self._models.find(self._agents.definition(name).model, access)
         except (UnknownAgent, UnknownModel, NoModel):
             return False
         return bool(name)

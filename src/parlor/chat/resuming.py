@@ -1,0 +1,128 @@
+"""Answers to what a turn asks a person: the last one sets it going again, on whichever server it was given to."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from parlor.agents import AgentLoop, AgentRegistry, Assignment, LoopState
+from parlor.chat import message_queries, session_queries
+from parlor.chat.errors import NoSuchSession
+from parlor.chat.history import to_model_messages, window
+from parlor.chat.settings import ChatSettings
+from parlor.core.db import Database, Transaction
+from parlor.core.errors import ParlorError
+from parlor.llm import Model, ModelAccess, ModelParams, ModelRegistry, Usage
+from parlor.tools import ArgumentCheck, Toolbox, ToolCaller, ToolRegistry
+from parlor.turns import AnswerBook, BadAnswer, Ending, GivenAnswer, NewTurn, Paused, Resumable, RunningTurn, TurnEngine, questions_waiting_for
+from parlor.wallet import PriceBook, WalletService
+
+logger = structlog.get_logger("parlor.chat")
+
+
+class Resumption:
+    def __init__(
+        self,
+        db: Database,
+        answers: AnswerBook,
+        engine: TurnEngine,
+        wallet: WalletService,
+        agents: AgentRegistry,
+        models: ModelRegistry,
+        prices: PriceBook,
+        tools: ToolRegistry,
+        check: ArgumentCheck,
+        loop: AgentLoop,
+        settings: ChatSettings,
+    ) -> None:
+        self._db = db
+        self._answers = answers
+        self._engine = engine
+        self._wallet = wallet
+        self._agents = agents
+        self._models = models
+        self._prices = prices
+        self._tools = tools
+        self._check = check
+        self._loop = loop
+        self._settings = settings
+
+    async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer, caller: ToolCaller) -> None:
+        """Raises NoSuchTurn, NoSuchQuestion, BadAnswer, QuestionClosed, and what keeps a turn from going on, such as InsufficientFunds.
+
+        Whatever is raised, the question waits on.
+        """
+        self._engine.admit(caller.account_id)
+        turn, question = await self._db.read(lambda tx: self._answers.find(tx, turn_id, question_id, caller.account_id))
+        toolbox = await self._tools.toolbox(caller)
+        await self._refuse_what_does_not_fit(question, answer, toolbox)
+        await self._prices.fresh()
+        model = await self._models.find(turn.model, ModelAccess(caller.groups, caller.is_unlimited))
+
+        def take(tx: Transaction) -> None:
+            resumable = self._answers.answer(tx, turn_id, question, answer)
+            if resumable is not None:
+                self._go_on(tx, resumable, model, toolbox, caller)
+
+        await self._db.write(take)
+
+    async def signed_in(self, account_id: UUID, key: str) -> None:
+        """This account has signed in where questions with this key lead to: they are answered with that, and their turns go on."""
+        waiting = await self._db.read(lambda tx: questions_waiting_for(tx, account_id, key))
+        for row in waiting:
+            try:
+                await self.answer(row.turn_id, row.id, GivenAnswer("approve"), ToolCaller(account_id))
+            except ParlorError as error:
+                logger.warning("turn.not_resumed", turn_id=str(row.turn_id), error=error.code)  # the person can still answer it themselves
+
+    async def _refuse_what_does_not_fit(self, question: Any, answer: GivenAnswer, toolbox: Toolbox) -> None:
+        if answer.decision == "edit":
+            if question.kind != "approval" or answer.arguments is None:
+                raise BadAnswer("Only a call that waits for approval can be edited, with `arguments`. The question waits on.")
+            offer = toolbox.find(question.tool)
+            problem = None if offer is None else await self._check.problem_of(offer.tool, answer.arguments)
+        elif answer.arguments is not None:
+            problem = "arguments go with the decision `edit`"
+        elif question.kind == "form" and answer.decision == "approve":
+            problem = "a form needs `form`" if answer.form is None else await self._check.problem(question.schema or {}, answer.form)
+        else:
+            problem = "this question has no form" if answer.form is not None else None
+        if problem is not None:
+            raise BadAnswer(f"{problem[0].upper()}{problem[1:]}. The question waits on.")
+
+    def _go_on(self, tx: Transaction, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
+        """Locks in the order session, turn, wallet."""
+        row, state = resumable.turn, LoopState.decode(resumable.state)
+        agent = self._agents.get(row.agent, toolbox)
+        shown = self._shown(tx, row, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
+        prompt_tokens = agent.overhead_tokens + sum(each.tokens for each in shown) + state.tokens
+        next_step = Usage(prompt_tokens, state.max_output_tokens)
+        hold_micros = max(resumable.bill.cost_micros_with(offer, next_step) for offer in state.offers)
+        turn = NewTurn(
+            id=row.id,
+            account_id=row.account_id,
+            session_id=row.session_id,
+            question_id=row.question_id,
+            answer_id=row.answer_id,
+            agent=row.agent,
+            model=row.model,
+            price=resumable.price,
+            prompt_tokens_estimate=prompt_tokens,
+            hold_micros=hold_micros,
+        )
+
+        async def work(running: RunningTurn) -> Ending | Paused:
+            history, params = to_model_messages(shown), ModelParams(**state.params)
+            assignment = Assignment(agent, model, history, params, prompt_tokens, state.max_output_tokens, state.offers, caller, state, resumable.questions)
+            return await self._loop.run(running, assignment)
+
+        self._engine.resume(tx, turn, row.epoch, resumable.earlier, work)
+        self._wallet.extend(tx, turn_id=row.id, amount_micros=hold_micros)
+
+    def _shown(self, tx: Transaction, row: Any, budget_tokens: int) -> list[Any]:
+        session = session_queries.use_session(tx, row.session_id, row.account_id, added=0)
+        if session is None:
+            raise NoSuchSession()
+        asked = message_queries.find_message(tx, session.id, row.question_id)
+        rows = message_queries.path_to(tx, session.id, asked, is_branched=session.is_branched, most=2 * self._settings.history_pairs + 1)
+        return window(rows, pairs=self._settings.history_pairs, budget_tokens=budget_tokens)
