@@ -28,12 +28,13 @@ def _house() -> "dishka.Provider":
     from dishka import Provider, Scope
 
     from parlor.core.clock import Clock, SystemClock
-    from parlor.core.lifecycle import Shutdown, StartupNotices
+    from parlor.core.lifecycle import Residents, Shutdown, StartupNotices
 
     provider = Provider(scope=Scope.APP)
     provider.provide(SystemClock, provides=Clock)
     provider.provide(Shutdown)
     provider.provide(lambda: StartupNotices(), provides=StartupNotices)
+    provider.provide(lambda: Residents(), provides=Residents)
     return provider
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from parlor.config import Settings
 from parlor.core.db.settings import DatabaseSettings
 from parlor.core.jobs.settings import JobSettings
-from parlor.core.lifecycle import Shutdown, StartupNotices
+from parlor.core.lifecycle import Residents, Shutdown, StartupNotices
 from parlor.core.log import get_logger
 
 if TYPE_CHECKING:
@@ -31,15 +31,20 @@ def say(lines: Iterable[str]) -> None:
 @dataclass(frozen=True)
 class House:
     container: "AsyncContainer"
+    start_residents: Callable[[], None]
 
     async def announce(self, address: str) -> None:
-        """Print what the rooms have to say to the person who started the server. A room that cannot say it now does not stop the start."""
+        """Print what the rooms have to say to the person who started the server. A room that cannot say it now does not stop the start.
+
+        What lives beside the requests begins now, when nobody waits for the start any more.
+        """
         notices = await self.container.get(StartupNotices)
         for source in notices.sources:
             try:
                 say(await source(address))
             except Exception:
                 log.exception("a notice at start failed")
+        self.start_residents()
 
 
 @asynccontextmanager
@@ -49,6 +54,7 @@ async def running_house(settings: Settings, *, overrides: Iterable["BaseProvider
     from parlor.core.jobs import JobRunner
     from parlor.wiring import open_house
 
+    settings.check_files()
     async with AsyncExitStack() as stack:
         stack.enter_context(lock_data_dir(settings.root))
         await _migrated(settings)
@@ -57,7 +63,8 @@ async def running_house(settings: Settings, *, overrides: Iterable["BaseProvider
         if settings.group(JobSettings).run_in_server:
             await stack.enter_async_context(_working(await container.get(JobRunner), shutdown))
         stack.callback(shutdown.request)
-        yield House(container)
+        residents = await stack.enter_async_context(_living(await container.get(Residents)))
+        yield House(container, residents)
 
 
 async def _migrated(settings: Settings) -> None:
@@ -68,6 +75,29 @@ async def _migrated(settings: Settings) -> None:
         from parlor.core.db.migrate import upgrade
 
         await upgrade(*where)
+
+
+@asynccontextmanager
+async def _living(residents: Residents) -> AsyncGenerator[Callable[[], None]]:
+    """Gives the function that starts them. One that fails is logged, and ends alone."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def live(name: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            log.exception("a resident of the server failed", resident=name)
+
+    def start() -> None:
+        """Once."""
+        tasks.extend(asyncio.create_task(live(name, work), name=name) for name, work in residents.works)
+
+    try:
+        yield start
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

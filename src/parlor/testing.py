@@ -1,11 +1,19 @@
-"""For the tests of modules, ours and yours: a house on a temporary folder, a model that follows a script, a clock that you move.
+"""For the tests of modules, ours and yours: a house on a temporary folder, a model that follows a script, a clock that you move, an MCP server.
 
 pytest loads this by itself wherever Parlor is installed, so it imports the rest only when a test asks for it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 
     from parlor.llm import ModelEvent, ModelRequest
     from parlor.module import Module
+    from parlor.tools.mcp.specs import ServerSpec
     from parlor.wallet import Price
 
 WAIT_SECONDS = 10.0
@@ -69,6 +78,90 @@ async def _open_house(
     await migrate.upgrade(settings.group(DatabaseSettings), settings.root, revisions)
     async with open_house(settings, chosen, overrides=overrides) as container:
         yield container
+
+
+_SERVER_SOURCE = """\
+import os
+from pathlib import Path
+from mcp.server import MCPServer
+Path(__file__).with_name(f"{os.getpid()}.pid").touch()
+server = MCPServer(%(name)r)
+%(tools)s
+if __name__ == "__main__":
+    server.run()
+"""
+
+
+@dataclass(frozen=True)
+class IsolatedMcpServer:
+    """A program that is an MCP server over standard input and output: whoever connects to it has a process of their own."""
+
+    name: str
+    folder: Path
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What stands under its name in mcp.json."""
+        return {"command": sys.executable, "args": [str(self.folder / "server.py")], "cwd": str(self.folder)}
+
+    @property
+    def spec(self) -> "ServerSpec":
+        from parlor.tools.mcp.specs import ServerSpec
+
+        return ServerSpec(self.name, self.name, "stdio", "config", command=(sys.executable, str(self.folder / "server.py")), cwd=self.folder)
+
+    def write_config(self, folder: Path) -> Path:
+        """An mcp.json in that folder with this server alone."""
+        path = folder / "mcp.json"
+        path.write_text(json.dumps({"mcpServers": {self.name: self.entry}}))
+        return path
+
+    def processes(self) -> list[int]:
+        """Ids of those that run now."""
+        return [number for path in self.folder.glob("*.pid") if _runs(number := int(path.stem), str(self.folder))]
+
+
+class MakeMcpServer(Protocol):
+    def __call__(self, tools: "str | Sequence[Callable[..., Any]]", *, name: str = "isolated") -> IsolatedMcpServer:
+        """`tools` are functions, taken over by their source, which may use only what they import themselves; or the source of a module, in which
+        `server` is the `MCPServer`: `@server.tool()` stands above each function then."""
+        ...
+
+
+@pytest.fixture
+def isolated_mcp_server(tmp_path: Path) -> Iterator[MakeMcpServer]:
+    """`server = isolated_mcp_server([add]); server.write_config(folder)`. Processes that are left at the end of the test are killed."""
+    made: list[IsolatedMcpServer] = []
+
+    def make(tools: "str | Sequence[Callable[..., Any]]", *, name: str = "isolated") -> IsolatedMcpServer:
+        folder = tmp_path / "mcp-servers" / f"{len(made)}-{name}"
+        folder.mkdir(parents=True)
+        source = tools if isinstance(tools, str) else "\n\n".join(_as_tool(function) for function in tools)
+        (folder / "server.py").write_text(_SERVER_SOURCE % {"name": name, "tools": source}, encoding="utf-8")
+        made.append(IsolatedMcpServer(name, folder))
+        return made[-1]
+
+    yield make
+    for server in made:
+        for number in server.processes():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+
+def _as_tool(function: "Callable[..., Any]") -> str:
+    source = textwrap.dedent(inspect.getsource(function))
+    return source if source.lstrip().startswith("@server.tool") else "@server.tool()\n" + source
+
+
+def _runs(number: int, folder: str) -> bool:
+    """Whether that process is the one that was started there: numbers are used again."""
+    if (proc := Path("/proc")).joinpath("self").exists():
+        try:
+            return folder in proc.joinpath(str(number), "cmdline").read_text()
+        except OSError:
+            return False
+    shown = subprocess.run(["ps", "-o", "command=", "-p", str(number)], capture_output=True, text=True, check=False)  # noqa: S603, S607  # our own words
+    return folder in shown.stdout
 
 
 class ManualClock:

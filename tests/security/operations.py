@@ -44,6 +44,8 @@ SAMPLES: Bodies = {
     "auth-configs": lambda scene: {"toolkit": "github"},
     "call": lambda scene: {"arguments": {"expression": "1+1"}},
     "{question_id}": lambda scene: {"decision": "approve"},
+    "servers": lambda scene: {"name": f"s{new_id()}", "url": "https://93.184.216.34/mcp", "enabled": False},
+    "approve": lambda scene: {"hash": "0" * 64},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""
@@ -71,6 +73,8 @@ class Operation:
 
     @property
     def is_for_administrators(self) -> bool:
+        if any(part in self.path for part in ("/mcp/servers", "/mcp/reload")):
+            return self.method != "GET" and not self.path.endswith("/sign-in")
         return any(part in self.path for part in ("/users", "/admin/", "/prices", "/api/v1/usage", "/api/v1/vouchers", "/auth-configs"))
 
     def fields(self) -> Mapping[str, Any]:
@@ -83,7 +87,9 @@ class Operation:
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
     def url(self, scene: Scene, **other: str) -> str:
-        values = {"component": "database", "model": "parlor/offline", "name": "calculator", "question_id": scene.answer_id, **_COMPOSIO, **scene.ids, **other}
+        name = "weather" if "/mcp/" in self.path else "calculator"
+        values = {"component": "database", "model": "parlor/offline", "name": name, "tool": "forecast", "question_id": scene.answer_id}
+        values |= {**_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}
         query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}
         return self.path.format(**values) + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")

@@ -64,8 +64,8 @@ def of_owner(status: int, code: str, **more: Any) -> Declared:
     return Declared({**dict.fromkeys(_EVERYBODY, (404, code)), **_NOBODY, "owner": (status, "")}, **more)
 
 
-def for_administrators(status: int, **more: Any) -> Declared:
-    outcomes = {**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (status, "")}
+def for_administrators(status: int, code: str = "", **more: Any) -> Declared:
+    outcomes = {**dict.fromkeys(_EVERYBODY, (403, "auth.administrators_only")), **_NOBODY, "administrator": (status, code)}
     return Declared(outcomes, scopes=("admin",), **more)
 
 
@@ -115,7 +115,14 @@ async def _new_voucher(site: Site, scene: Scene) -> Any:
     return {"amount_micros": 5}
 
 
+async def _new_mcp_server(site: Site, scene: Scene) -> Any:
+    """Switched off, so that nobody calls there."""
+    return {"name": f"s{new_id()}", "url": "https://93.184.216.34/mcp", "enabled": False}
+
+
 _SESSION, _TURN, _KEY = "chat.no_such_session", "chat.no_such_turn", "auth.no_such_api_key"
+_SERVER = {"name": "weather", "tool": "forecast"}
+"""An MCP server of the operator's file, which is switched off."""
 _READ: tuple[Scope, ...] = ("read",)
 _CHAT: tuple[Scope, ...] = ("chat",)
 _CHAT_READ: tuple[Scope, ...] = ("chat", "read")
@@ -207,6 +214,14 @@ DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/chat/message": own(200, body=_sends(message="Hello?"), scopes=_CHAT),
     "POST /api/v1/chat/conversation": own(200, body=_sends(messages=[{"role": "user", "content": "Hello?"}]), scopes=_CHAT),
     "POST /api/v1/chat/analyze": own(200, body=_sends(text="A quiet place", model="parlor/offline"), scopes=_CHAT),
+    "GET /api/v1/mcp/servers": own(200, scopes=_CHAT_READ),
+    "GET /api/v1/mcp/servers/{name}": own(200, parameters=_SERVER, scopes=_CHAT_READ),
+    "POST /api/v1/mcp/servers": for_administrators(201, body=_new_mcp_server),
+    "PATCH /api/v1/mcp/servers/{name}": for_administrators(409, "mcp.server_from_file", body=_sends(description="Taken over"), parameters=_SERVER),
+    "DELETE /api/v1/mcp/servers/{name}": for_administrators(409, "mcp.server_from_file", parameters=_SERVER),
+    "POST /api/v1/mcp/servers/{name}/test": for_administrators(200, parameters=_SERVER),
+    "POST /api/v1/mcp/servers/{name}/tools/{tool}/approve": for_administrators(404, "mcp.no_such_tool", body=_sends(hash="0" * 64), parameters=_SERVER),
+    "POST /api/v1/mcp/reload": for_administrators(200),
     "GET /api/v1/turns/{turn_id}": of_owner(200, _TURN, scopes=_CHAT_READ),
     "GET /api/v1/turns/{turn_id}/events": of_owner(200, _TURN, scopes=_CHAT_READ),
     "POST /api/v1/turns/{turn_id}/stop": of_owner(200, _TURN, scopes=_CHAT),

@@ -315,6 +315,8 @@ _CROWD = {f"PARLOR_LIMITS__{name}": "0" for name in _COUNTED}
 async def open_site(folder: Path, engine: str, database_url: str, **settings: str) -> AsyncGenerator[Site]:
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeModel())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"weather": {"url": "https://weather.example.com/mcp", "disabled": True}}}))
         server = await stack.enter_async_context(parlor_server(folder, database_url, fake.base_url, **_CROWD, **settings))
         site = Site(server, fake, database_url, engine, stack)
         _, said = await server.run("users", "setup-link")

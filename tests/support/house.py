@@ -135,6 +135,7 @@ async def serve_house(
         app = create_app(chosen, overrides=overrides)
         lend(app, house.container)
         port = await stack.enter_async_context(_listening(app, chosen.group(ServerSettings)))
+        house.start_residents()
         people = await stack.enter_async_context(AsyncExitStack())
         served = ServedHouse(f"http://127.0.0.1:{port}", house.container, fake, people)
         yield served

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.accounts.access import ActingDep, AdminDep, CallerDep, ChatDep, ChatReadDep, ReadDep, WalletDep, WalletReadDep, bearer_of
+    from parlor.accounts.access import ActingDep, AdminDep, CallerDep, ChatDep, ChatReadDep, ManageDep, ReadDep, WalletDep, WalletReadDep, bearer_of
     from parlor.accounts.account import Account, Role, Status
     from parlor.accounts.administration import Administration
     from parlor.accounts.api_keys import ApiKeys
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_SCOPES", "GROUP_PATTERN", "Account", "AccountDirectory", "AccountNotFound", "AccountSuspended", "ActingDep", "AdminDep", "Administration",
     "AdministratorsOnly", "ApiKeyCreated", "ApiKeyRevoked", "ApiKeys", "Application", "AuthSettings", "Authenticator", "Caller", "CallerDep", "ChatDep",
-    "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "NoSuchApiKey", "NotYourUser", "OpenStreams",
-    "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns", "SignUp", "Status",
-    "UserEmailChanged", "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged", "UserSignedIn",
-    "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
+    "ChatReadDep", "CredentialKind", "EmailTaken", "Identity", "InvalidCredentials", "KeyBudget", "KeyBudgets", "ManageDep", "NoSuchApiKey", "NotYourUser",
+    "OpenStreams", "Passwords", "ReadDep", "RefreshTokenReplayed", "Role", "Scope", "ScopeMissing", "Session", "SessionCookies", "SetupLinks", "SignIns",
+    "SignUp", "Status", "UserEmailChanged", "UserEmailVerified", "UserGroupsChanged", "UserPasswordChanged", "UserRegistered", "UserRoleChanged",
+    "UserSignedIn", "UserStatusChanged", "UsernameTaken", "WalletDep", "WalletReadDep", "bearer_of",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
-        "access": "ActingDep AdminDep CallerDep ChatDep ChatReadDep ReadDep WalletDep WalletReadDep bearer_of",
+        "access": "ActingDep AdminDep CallerDep ChatDep ChatReadDep ManageDep ReadDep WalletDep WalletReadDep bearer_of",
         "account": "Account Role Status",
         "administration": "Administration",
         "api_keys": "ApiKeys",

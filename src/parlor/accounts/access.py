@@ -96,3 +96,5 @@ WalletReadDep = Annotated[Caller, Security(_caller, scopes=["wallet", "read"])]
 ActingDep = Annotated[Caller, Security(_acting, scopes=["chat"])]
 """Whom a request is for that may carry `user_id`: oneself, or for administrators the account that it names."""
 AdminDep = Annotated[Caller, Security(_admin, scopes=["admin"])]
+ManageDep = Annotated[Caller, Security(_caller, scopes=["admin"])]
+"""For what people have of their own, and administrators for all: of API keys only those with the scope admin."""

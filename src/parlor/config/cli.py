@@ -14,9 +14,10 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def validate(ctx: typer.Context) -> None:
-    """Check every setting; exit code 78 and one line per problem when something is wrong."""
+    """Check every setting, and the files that settings name; exit code 78 and one line per problem when something is wrong."""
     out = command_line(ctx)
     settings = _settings(out)
+    settings.check_files()
     changed = [each for each in settings.explain_all() if each.source != DEFAULT]
     if out.json:
         out.print_json({"valid": True, "settings_given": len(changed), "warnings": settings.warnings})

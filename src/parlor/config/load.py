@@ -49,7 +49,18 @@ def load_settings(
     if problems or root is None:
         raise Misconfigured("\n".join(problems), problems=problems)
     warnings = [*files.warnings, *(warning for group in groups.values() for warning in _said(group, "warnings", root))]
-    return Settings(root=root, groups=groups, found=tuple(found), tree=tree, given=given, files=files, folder=folder, warnings=tuple(warnings))
+    variables = {name: value for name, value in {**files.env, **environ}.items() if value is not None}
+    return Settings(
+        root=root,
+        groups=groups,
+        found=tuple(found),
+        tree=tree,
+        given=given,
+        files=files,
+        folder=folder,
+        warnings=tuple(warnings),
+        variables=variables,
+    )
 
 
 def read_root(environ: Mapping[str, str] = os.environ, cwd: FilePath | None = None) -> RootSettings:

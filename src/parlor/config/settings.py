@@ -1,7 +1,7 @@
 """The loaded settings: values by group, and for each value where it came from and what it hides."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, cast
 
@@ -11,7 +11,7 @@ from parlor.config.files import Files
 from parlor.config.redaction import showable
 from parlor.config.schema import Group, Leaf, Path, Table, dotted, find, leaves, nearest, undotted, variable
 from parlor.config.sources import Given
-from parlor.core.errors import Invalid
+from parlor.core.errors import Invalid, Misconfigured
 from parlor.core.settings import RootSettings
 from parlor.module import Found, Module
 
@@ -57,6 +57,21 @@ class Settings:
     files: Files
     folder: FilePath
     warnings: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The environment over `.env`: for files of the operator's that name variables."""
+
+    @property
+    def place(self) -> FilePath:
+        """Where parlor.toml is, or would be: files that belong beside it start from here."""
+        return self.folder if self.files.toml_path is None else self.files.toml_path.parent
+
+    def check_files(self) -> None:
+        """Look into the files that settings name, beyond parlor.toml: at the start of a server, and when it is asked for, since a command that needs
+        none of them should run without. Raises `Misconfigured` with a line for each problem."""
+        said = [getattr(group, "file_problems", None) for group in self.groups.values()]
+        problems = [problem for ask in said if ask is not None for problem in cast("Iterable[str]", ask(self.place, self.variables))]
+        if problems:
+            raise Misconfigured("\n".join(problems), problems=problems)
 
     @property
     def modules(self) -> list[Module]:

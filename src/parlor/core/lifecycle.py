@@ -76,3 +76,16 @@ class StartupNotices:
 
     async def lines(self, address: str) -> list[str]:
         return [line for source in self.sources for line in await source(address)]
+
+
+@dataclass(frozen=True)
+class Residents:
+    """What a server does for as long as it runs, beside answering requests and running jobs: in each process its own. A room adds to it as to the notices.
+
+    Each begins when the server has said where it is, and is cancelled at its end.
+    """
+
+    works: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = ()
+
+    def adding(self, name: str, work: Callable[[], Awaitable[None]]) -> "Residents":
+        return replace(self, works=(*self.works, (name, work)))

@@ -65,6 +65,7 @@ CHOSEN: dict[str, Any] = {
     "turns.state": "completed",
     "composio_connections.status": "active",
     "messages.parent_id": None,
+    "mcp_servers.transport": "http",
 }
 """Values that a constraint of the table asks for."""
 
