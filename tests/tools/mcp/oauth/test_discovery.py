@@ -78,6 +78,15 @@ async def test_a_server_of_before_signs_people_in_itself(discovery: Discovery, s
     assert (authority.authorization_endpoint, authority.registration_endpoint) == (f"{server.issuer}/authorize", f"{server.issuer}/register")
 
 
+async def test_a_server_of_before_speaks_for_its_own_origin_alone(discovery: Discovery, server: OAuthServer) -> None:
+    server.trouble.answers[RESOURCE_PATH] = Response(status_code=404)
+    server.trouble.metadata = {"issuer": "https://login.example.com"}
+    with pytest.raises(SignInUnusable, match="another issuer's"):
+        await found(discovery, server)
+    server.trouble.metadata = {"issuer": f"{server.issuer}/oauth"}
+    assert (await found(discovery, server)).issuer == f"{server.issuer}/oauth"
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 @pytest.mark.parametrize("path", [RESOURCE_PATH, METADATA_PATH])
 async def test_an_error_of_a_server_does_not_lead_to_the_ways_of_before(discovery: Discovery, server: OAuthServer, path: str, status: int) -> None:

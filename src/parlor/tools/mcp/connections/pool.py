@@ -144,7 +144,7 @@ class McpConnections:
         except CircuitOpen as error:
             raise ToolError(f"The server {exchange.spec.name} has failed repeatedly and is left alone for a moment.") from error
         except SignInNeeded as needed:
-            raise InputRequired(await self._authorizer_for(exchange).sign_in(exchange.spec, exchange.caller, needed.challenge)) from needed
+            raise await self._question(exchange, needed) from needed
 
     async def _attempts(self, exchange: Exchange, work: "Callable[[ClientSession], Awaitable[T]]", *, is_call: bool) -> T:
         from parlor.tools.mcp.connections.connection import Repeat
@@ -252,6 +252,14 @@ class McpConnections:
         for name in ("mcp", "client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._is_loaded = True
+
+    async def _question(self, exchange: Exchange, needed: SignInNeeded) -> Exception:
+        """Once for one call: a server that goes on refusing would ask the person for ever."""
+        asked = await self._authorizer_for(exchange).sign_in(exchange.spec, exchange.caller, needed.challenge)
+        if (answered := exchange.answers.get(asked.key)) is None:
+            return InputRequired(asked)
+        said = "still refuses the call after the user has signed in" if answered.is_accepted else "was not signed in at by the user"
+        return ToolError(f"The server {exchange.spec.name} {said}.")
 
     def _authorizer_for(self, exchange: Exchange) -> Authorizer:
         if self._authorizer is None:

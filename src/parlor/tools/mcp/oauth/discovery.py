@@ -113,7 +113,7 @@ async def _resource(reach: Reach, server_url: str, hinted: str | None) -> "Prote
 
 async def _metadata(reach: Reach, server_url: str, issuer: str | None) -> "OAuthMetadata | None":
     """Of the authorization server `issuer`; without one, of the server's own origin, which old servers have. None when nothing is published."""
-    from mcp.client.auth.utils import build_oauth_authorization_server_metadata_discovery_urls, issuers_match
+    from mcp.client.auth.utils import build_oauth_authorization_server_metadata_discovery_urls
     from mcp.shared.auth import OAuthMetadata
     from pydantic import ValidationError
 
@@ -127,9 +127,9 @@ async def _metadata(reach: Reach, server_url: str, issuer: str | None) -> "OAuth
             found = OAuthMetadata.model_validate_json(reply.body)
         except (ValidationError, RecursionError):
             continue
-        # RFC 8414, section 3.3: letter by letter. An origin that nobody wrote down has no letters: with or without its slash it is the same.
+        # RFC 8414, section 3.3: letter by letter. Of an old server nobody has named an issuer that could be compared; its own origin is what it may speak for.
         said = str(found.issuer)
-        if not (said == issuer if issuer is not None else issuers_match(said, _origin(server_url))):
+        if not (said == issuer if issuer is not None else _origin(said) == _origin(server_url)):
             raise SignInUnusable(f"the metadata of the authorization server {_host(url)} is another issuer's")
         return found
     return None
@@ -187,6 +187,7 @@ def _scopes(names: list[str] | None) -> str | None:
 
 
 def _origin(url: str) -> str:
+    """As it is written, but for capitals. A default port that one of two names and the other does not makes them two: nobody is hurt by that."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
