@@ -17,6 +17,7 @@ _out = threading.Lock()
 _answers = {}
 _arrived = threading.Condition()
 _cancelled = []
+_deaf = threading.Event()
 _calls = []
 
 
@@ -180,6 +181,13 @@ def sample(arguments, request):
     return text(_answers["s"])
 
 
+def asks_and_does_not_listen(arguments, request):
+    """Until nothing more goes into the pipe, which needs us to go on answering and never to read."""
+    _deaf.set()
+    for number in range(1_000_000):
+        send({"id": f"ping{number}", "method": "elicitation/create", "params": {"message": "x" * 1000, "requestedSchema": {"type": "object"}, "mode": "form"}})
+
+
 def page_first(arguments, request):
     page = {"mode": "url", "message": "Sign in there.", "url": arguments["url"], "elicitationId": "e1"}
     send({"id": request["id"], "error": {"code": -32042, "message": "a page first", "data": {"elicitations": [page]}}})
@@ -187,7 +195,7 @@ def page_first(arguments, request):
 
 TOOLS = {tool.__name__: tool for tool in (
     echo, wait, never, structured, fails, pid, environment, where, limits, spin, child, large, exits, closes_output, endless_line, bad_utf8, wrong_id, twice,
-    nonsense, refuses, floods, progresses, changes, seen, ask, sample, page_first,
+    nonsense, refuses, floods, progresses, changes, seen, ask, sample, asks_and_does_not_listen, page_first,
 )}  # fmt: skip
 _listener = [None]
 
@@ -255,7 +263,12 @@ def main():
 
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for line in sys.stdin.buffer:
-        heed(json.loads(line))
+        message = json.loads(line)
+        if start == "strict" and message.get("method") == "server/discover":
+            os._exit(8)
+        heed(message)
+        if _deaf.wait(0.05 if message.get("params", {}).get("name") == "asks_and_does_not_listen" else 0):
+            time.sleep(600)
     if start == "stubborn":
         time.sleep(600)
 

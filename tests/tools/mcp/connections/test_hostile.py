@@ -119,6 +119,22 @@ async def test_a_server_that_does_not_start(start: str, sentence: str, pool: Mcp
     assert sentence in (pool.status(spec).last_error or "")
 
 
+async def test_a_server_that_ends_when_it_is_not_greeted_in_the_old_way(pool: McpConnections, call: Call) -> None:
+    spec = raw(era="legacy", env={"RAW_START": "strict"})
+    assert await call(spec, "echo", text="x") == "x"
+    assert pool.status(spec).protocol_version == "2025-11-25"
+
+
+async def test_a_server_that_asks_and_does_not_listen_is_not_answered_without_end(call: Call) -> None:
+    spec = raw(era="legacy")
+    await call(spec, "pid")
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(ToolError, match="ended the connection"):
+        await call(spec, "asks_and_does_not_listen")
+    assert psutil.Process().memory_info().rss - before < 20_000_000
+    assert await call(spec, "echo", text="anew") == "anew"
+
+
 async def test_a_server_that_speaks_another_version(call: Call) -> None:
     with pytest.raises(ToolError, match="does not speak the protocol"):
         await call(raw(era="legacy", env={"RAW_VERSION": "1999-01-01"}), "echo", text="x")

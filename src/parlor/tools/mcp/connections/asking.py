@@ -15,7 +15,8 @@ from parlor.tools.mcp.connections.exchange import Exchange, current
 class Calls:
     """The tool calls under way over one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, opening: Exchange) -> None:
+        self._opening = opening
         self._under_way = set[Exchange]()
         self._questions = 0
         self._is_asking_server = False
@@ -43,8 +44,8 @@ class Calls:
     async def whose(self) -> Exchange | None:
         """The call that a question which has just arrived belongs to; None when that cannot be known, or it belongs to none."""
         exchange = current.get()
-        if exchange in self._under_way:
-            return exchange
+        if exchange is not self._opening:
+            return exchange if exchange in self._under_way else None
         self._is_asking_server = True
         self._questions += 1
         self._move()

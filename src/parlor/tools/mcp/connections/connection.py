@@ -67,7 +67,7 @@ class Connection:
         self._outbound = outbound
         self._authorizer = authorizer
         self._on_changed = on_changed
-        self._calls = Calls()
+        self._calls = Calls(opening)
         self._users = 0
         self._session: ClientSession | None = None
         self._http: OutboundTransport | None = None
@@ -160,9 +160,9 @@ class Connection:
         try:
             return task.result()
         except Exception as error:
-            if self._http is not None and self._http.is_session_gone:
+            if self._http is not None and self._http.is_session_gone and exchange.http_status == 404:
                 self.retire()
-                raise Repeat from error
+                raise Repeat from error  # refused because its session is not known any more, so it has not taken effect
             raise reasons.of_call(error, exchange, self._why_cut() if self._is_cut or self._is_stopping else None) from error
 
     async def _own(self) -> None:
@@ -185,18 +185,28 @@ class Connection:
             self._http = OutboundTransport(self._opening, self._outbound, self._authorizer, most_bytes, lifetime_seconds)
             await self._speak(http_transport(self._spec, self._http, most_bytes))
             return
+        try:
+            await self._live_with_child("auto")
+        except (Exception, BaseExceptionGroup):
+            if not self._is_cut or self.ready.done() or self._is_oversized:
+                raise
+            # Some servers of the older protocol end at once when the first message is not `initialize`.
+            self._is_cut = False
+            await self._live_with_child("legacy")
+
+    async def _live_with_child(self, mode: str) -> None:
         child = await self._children.start(self._spec)
         try:
             self._pipes = Pipes(self._spec.name, child, self._settings.message_most_bytes)
-            await self._speak(stdio_transport(self._pipes, child))
+            await self._speak(stdio_transport(self._pipes, child), mode)
         finally:
             await _be_sure(child)
             self._children.ended(child)
 
-    async def _speak(self, transport: "Transport") -> None:
+    async def _speak(self, transport: "Transport", mode: str = "auto") -> None:
         client_info = Implementation(name="parlor", version=__version__)
         async with Client(
-            watched(transport, self._cut), cache=None, client_info=client_info, elicitation_callback=self._elicited, message_handler=self._heard
+            watched(transport, self._cut), mode=mode, cache=None, client_info=client_info, elicitation_callback=self._elicited, message_handler=self._heard
         ) as client:
             self._session = client.session
             self.protocol_version = client.protocol_version

@@ -22,7 +22,7 @@ class Exchange:
         self.spec = spec
         self.caller = caller
         self.deadline = deadline
-        self.answers = answers or {}
+        self.answers: Mapping[str, Answered] = {} if answers is None else answers
         self.failure: Exception | None = None
         self.asked: Asked | None = None
         self.changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

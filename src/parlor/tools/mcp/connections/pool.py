@@ -76,6 +76,7 @@ class McpConnections:
         self._is_loaded = self._is_closed = False
 
     async def definitions(self, spec: ServerSpec, caller: ToolCaller) -> Sequence[ToolDefinition]:
+        await self._load_library()
         exchange = Exchange(spec, caller, asyncio.get_running_loop().time() + spec.connect_seconds + spec.timeout_seconds)
 
         async def work(session: "ClientSession") -> Sequence[ToolDefinition]:
@@ -86,6 +87,7 @@ class McpConnections:
         return await self._with_connection(exchange, work, is_call=False)
 
     async def call(self, spec: ServerSpec, tool: str, arguments: Mapping[str, Any], context: ExecutionContext) -> CallOutcome:
+        await self._load_library()
         deadline = min(context.deadline, asyncio.get_running_loop().time() + spec.timeout_seconds)
         exchange = Exchange(spec, context.caller, deadline, context.answers)
 
@@ -138,7 +140,6 @@ class McpConnections:
         await asyncio.gather(*(connection.close() for connection, server in list(self._living.items()) if is_meant(server)))
 
     async def _with_connection(self, exchange: Exchange, work: "Callable[[ClientSession], Awaitable[T]]", *, is_call: bool) -> T:
-        await self._load_library()
         try:
             return await self._attempts(exchange, work, is_call=is_call)
         except CircuitOpen as error:

@@ -1,7 +1,7 @@
 """One tool call, and one listing of tools, over a session of the library, in either era of the protocol."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp import MCPError
@@ -16,7 +16,10 @@ from mcp_types import (
     ElicitRequest,
     InputRequiredResult,
     InputResponses,
+    ListToolsRequest,
+    ListToolsResult,
     PaginatedRequestParams,
+    Tool,
 )
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,27 +35,38 @@ _Result = CallToolResult | InputRequiredResult
 _result: TypeAdapter[_Result] = TypeAdapter(_Result)
 
 _MOST_ROUNDS = 10
-_MOST_PAGES = 100
+_MOST_PAGES = 20
 _POLL_SECONDS = 0.25
 _PROGRESS_SECONDS = 0.1
 
 
 async def list_tools(session: ClientSession, server: str) -> Sequence[ToolDefinition]:
     """All pages, up to MOST_TOOLS tools; the first of two with the same name."""
-    found = dict[str, ToolDefinition]()
-    cursor, seen = None, set[str]()
+    found = dict[str, tuple[Tool, ToolDefinition]]()
+    cursor, seen, left = None, set[str](), MOST_TOOLS
     for _ in range(_MOST_PAGES):
-        page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor) if cursor else None)
-        for tool in page.tools:
-            if len(found) == MOST_TOOLS:
-                return list(found.values())
+        params = PaginatedRequestParams(cursor=cursor) if cursor else None
+        page = await session.send_request(ListToolsRequest(params=params), ListToolsResult)
+        for tool in page.tools[:left]:
             if (definition := definition_of(tool, server)) is not None:
-                found.setdefault(definition.name, definition)
+                found.setdefault(definition.name, (tool, definition))
+        left -= min(left, len(page.tools))
         cursor = page.next_cursor
-        if not cursor or cursor in seen:
+        if not cursor or cursor in seen or not left:
             break
         seen.add(cursor)
-    return list(found.values())
+    return [definition for _, definition in _known_to(session, found.values())]
+
+
+def _known_to(session: ClientSession, found: Iterable[tuple[Tool, ToolDefinition]]) -> Sequence[tuple[Tool, ToolDefinition]]:
+    """Tell the session which arguments belong in headers too (2026-07-28); it leaves out tools that say so wrongly.
+
+    Its own `list_tools` would do that, and keep whatever a server lists, of any size, with schemas of results that nobody looks at here.
+    """
+    tools = [tool.model_copy(update={"output_schema": None}) for tool, _ in found]
+    kept = session._absorb_tool_listing(ListToolsResult(tools=tools), complete=True)  # pyright: ignore[reportPrivateUsage]
+    names = {tool.name for tool in kept.tools}
+    return [each for each in found if each[1].name in names]
 
 
 async def call_tool(session: ClientSession, name: str, arguments: Mapping[str, Any], exchange: Exchange, context: ExecutionContext) -> CallOutcome:
