@@ -105,7 +105,7 @@ async def run_raw_http(
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 method, path, _ = first.split()
                 exchange = Exchange(method, path, headers, json.loads(body or b"{}"), writer, gone)
-                watching = asyncio.ensure_future(_watch(reader, gone)) if exchange.message.get("method") == "tools/call" else None
+                watching = asyncio.ensure_future(_watch(reader, gone)) if method == "GET" or exchange.message.get("method") == "tools/call" else None
                 try:
                     await raw.serve(exchange)
                 finally:

@@ -16,7 +16,7 @@ from parlor.tools.mcp.connections.pool import McpConnections
 from parlor.tools.mcp.specs import Challenge, ServerSpec
 from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, ToolCaller
 from tests.support.mcp.raw_http import Exchange, run_raw_http, text
-from tests.support.mcp.servers import http
+from tests.support.mcp.servers import http, run_everything
 
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}}
 
@@ -203,6 +203,12 @@ async def compressed(exchange: Exchange) -> None:
     await exchange.reply(200, gzip.compress(b"[" + b" " * 10**7 + b"]"), content_encoding="gzip")
 
 
+async def compressed_events(exchange: Exchange) -> None:
+    exchange.writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n")
+    await exchange.send(gzip.compress(b"data: " + b" " * 10**7 + b"\n\n"))
+    await exchange.gone.wait()
+
+
 async def error_500(exchange: Exchange) -> None:
     await exchange.reply(500, b"no")
 
@@ -220,7 +226,8 @@ async def stream_without_end(exchange: Exchange) -> None:
 HOSTILE = {
     tool.__name__: tool
     for tool in (
-        never, endless_events, endless_event, endless_body, cut_short, no_answer, no_http, not_json, html, compressed, error_500, accepted, stream_without_end,
+        never, endless_events, endless_event, endless_body, cut_short, no_answer, no_http, not_json, html, compressed, compressed_events,
+        error_500, accepted, stream_without_end,
     )
 }  # fmt: skip
 
@@ -254,6 +261,8 @@ async def test_whatever_a_server_answers_only_that_call_fails(era: str, open_poo
         assert "in time" in said["never"]
         assert "in time" in said["endless_events"]
         assert "HTTP status 500" in said["error_500"]
+        assert "is compressed" in said["compressed"]
+        assert "is compressed" in said["compressed_events"]
         assert all("/mcp" not in sentence for sentence in said.values())
         left += [each for each in raw.requests if each.message.get("params", {}).get("name") in ("never", "endless_events", "endless_event", "endless_body")]
         await asyncio.wait_for(asyncio.gather(*(each.gone.wait() for each in left)), 10)  # nobody goes on listening
@@ -330,15 +339,102 @@ async def test_a_server_that_is_not_there(transport: Any, pool: McpConnections) 
     assert "secret" not in str(pool.status(spec).last_error)
 
 
-async def test_cancelling_a_caller_closes_its_request(pool: McpConnections) -> None:
-    async with run_raw_http(HOSTILE) as raw:
+async def test_a_question_that_comes_when_its_call_is_over_is_nobodys(pool: McpConnections) -> None:
+    """Not that of whoever happens to be the only one with a call under way."""
+    told = asyncio.get_running_loop().create_future()
+    has_both = asyncio.Event()
+
+    async def asks_late(exchange: Exchange) -> None:
+        await exchange.stream()
+        await has_both.wait()
+        await exchange.event({"id": "late", "method": "elicitation/create", "params": {"message": "Who?", "requestedSchema": NAME, "mode": "form"}})
+        await exchange.gone.wait()
+
+    async def other(exchange: Exchange) -> None:
+        ann.cancel()
+        has_both.set()
+        await told
+        await exchange.answer(text("undisturbed"))
+
+    async def before(exchange: Exchange) -> bool:
+        if exchange.message.get("id") == "late":
+            told.set_result(exchange.message["result"])
+        return False
+
+    async with run_raw_http({"asks_late": asks_late, "other": other}, era="legacy", before=before) as raw:
+        spec = http(raw.url)
+        await pool.definitions(spec, context().caller)
+        ann = asyncio.create_task(result(pool, spec, "asks_late"))
+        async with asyncio.timeout(5):
+            while "asks_late" not in str(raw.requests[-1].message):  # noqa: ASYNC110  # the server tells nobody
+                await asyncio.sleep(0.01)
+        assert await result(pool, spec, "other") == "undisturbed"
+        assert await told == {"action": "cancel"}
+        await asyncio.gather(ann, return_exceptions=True)
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_cancelling_a_caller_closes_its_request(era: str, pool: McpConnections) -> None:
+    async with run_raw_http(HOSTILE, era=era) as raw:
         spec = http(raw.url)
         assert await result(pool, spec, "echo", text="x") == "x"
-        waiting = asyncio.create_task(result(pool, spec, "never"))
+        waiting = asyncio.create_task(result(pool, spec, "endless_events"))
         async with asyncio.timeout(5):
-            while "never" not in str(raw.requests[-1].message):  # noqa: ASYNC110  # the server tells nobody
+            while "endless_events" not in str(raw.requests[-1].message):  # noqa: ASYNC110  # the server tells nobody
                 await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.wait_for(raw.requests[-1].gone.wait(), 5)
+        (request,) = [each for each in raw.requests if "endless_events" in str(each.message)]
+        await asyncio.wait_for(request.gone.wait(), 5)
         assert await result(pool, spec, "echo", text="x") == "x"
+
+
+async def _silent(exchange: Exchange) -> None:
+    await exchange.gone.wait()
+
+
+async def _drips(exchange: Exchange) -> None:
+    while not exchange.gone.is_set():
+        await exchange.send(b": hello\n\n")
+        await asyncio.sleep(0.01)
+
+
+async def _leads_elsewhere(exchange: Exchange) -> None:
+    await exchange.send(b"event: endpoint\ndata: http://example.com/messages\n\n")
+    await exchange.gone.wait()
+
+
+async def _ends(exchange: Exchange) -> None:
+    exchange.writer.close()
+
+
+async def _one_endless_event(exchange: Exchange) -> None:
+    await exchange.send(b"data: ")
+    while not exchange.gone.is_set():
+        await exchange.send(b"x" * 65536)
+
+
+@pytest.mark.parametrize("behaviour", [_silent, _drips, _leads_elsewhere, _ends, _one_endless_event])
+async def test_a_stream_of_the_older_transport_that_is_none(behaviour: Callable[[Exchange], Any], pool: McpConnections) -> None:
+    async def before(exchange: Exchange) -> bool:
+        await exchange.stream()
+        await behaviour(exchange)
+        return True
+
+    async with run_raw_http(before=before) as raw:
+        spec = ServerSpec("old", "old", "sse", "config", url=raw.url, is_trusted=True, connect_seconds=1)
+        with pytest.raises(ToolError, match=r"within 1 seconds|does not speak|did not accept|cannot be reached|did not answer"):
+            await result(pool, spec, "echo", text="x")
+        await asyncio.wait_for(raw.requests[0].gone.wait(), 5)
+
+
+async def test_one_refused_message_does_not_end_a_connection_of_the_older_transport(pool: McpConnections) -> None:
+    """The library would stop writing for good after the first."""
+    with run_everything("sse") as url:
+        limits = {"is_trusted": True, "timeout_seconds": 5}
+        spec = ServerSpec("old", "old", "sse", "config", url=url, **limits)
+        assert await result(pool, spec, "echo", message="x") == "Echo: x"
+        with pytest.raises(ToolError, match="HTTP status"):
+            await result(pool, spec, "echo", message="x" * 5_000_000)  # more than it takes
+        assert await result(pool, spec, "echo", message="x") == "Echo: x"
+        assert pool.status(spec).connections == 1

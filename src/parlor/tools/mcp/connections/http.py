@@ -36,6 +36,7 @@ _STREAM_MESSAGES = 16
 """How many messages of the largest size the answer to one request may be in all."""
 _QUICK_STREAMS = 3
 _MOST_PAUSE_SECONDS = 60.0
+_LARGE_BODY_BYTES = 64 * 1024
 _NOT_SENT = frozenset({"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "user-agent"})
 _REFUSED = b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "The request was not answered"}}'
 
@@ -89,6 +90,8 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
     async def _send(self, kind: Kind, request: httpx2.Request, body: bytes, exchange: Exchange) -> "Reply":
         """The answer, whose body is still arriving. Where each user signs in, a refused request is repeated once if that may help. Raises SignInNeeded."""
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_SENT}
+        if len(body) > _LARGE_BODY_BYTES:
+            headers["connection"] = "close"  # one that is refused before it was read whole would block what comes after it on the same connection
         if self._authorizer is None:
             return await self._call(kind, request, headers, body, exchange)
         is_repetition = False
@@ -141,7 +144,8 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
             if reply.status == 404 and "mcp-session-id" in request.headers:
                 self.is_session_gone = True
             if self._spec.transport == "sse" and reply.status >= 400:
-                self._fail(kind, exchange, ServerFailed(f"The server {self._spec.name} answered with HTTP status {reply.status}."))
+                error = (ServerFailed if reply.status >= 500 else ToolError)(f"The server {self._spec.name} answered with HTTP status {reply.status}.")
+                self._fail(kind, exchange, error)
                 return self._refusal()
         if kind == "stream" and self._spec.transport == "sse" and reply.status >= 300:
             self._fail(kind, exchange, ServerFailed(f"The server {self._spec.name} answered with HTTP status {reply.status}."))
