@@ -236,10 +236,10 @@ DECLARED: Mapping[str, Declared] = {
     "DELETE /api/v1/composio/connections/{connection_id}": Declared(_COMPOSIO_OFF, parameters={"connection_id": str(new_id())}, scopes=_CHAT),
     "POST /api/v1/composio/tools/{slug}/execute": Declared(_COMPOSIO_OFF, body=_sends(arguments={}), parameters={"slug": "GITHUB_CREATE_ISSUE"}, scopes=_CHAT),
     "GET /api/v1/mcp/grants": own(200),
-    "DELETE /api/v1/mcp/grants/{server}": Declared({**dict.fromkeys(_EVERYBODY, (404, "tools.no_such_grant")), **_NOBODY}, parameters={"server": "notes"}),
-    "POST /api/v1/mcp/servers/{name}/sign-in": Declared({**dict.fromkeys(_EVERYBODY, (404, "tools.no_such_server")), **_NOBODY}, parameters={"name": "notes"}),
-    "GET /api/v1/mcp/oauth/callback": Declared(dict.fromkeys(_EVERYBODY, (400, "tools.sign_in_refused")), query="?state=x&code=y"),
-    "GET /api/v1/mcp/oauth/client-metadata.json": off("tools.no_client_document"),
+    "DELETE /api/v1/mcp/grants/{server}": Declared({**dict.fromkeys(_EVERYBODY, (404, "mcp.no_such_grant")), **_NOBODY}, parameters={"server": "notes"}),
+    "POST /api/v1/mcp/servers/{name}/sign-in": Declared({**dict.fromkeys(_EVERYBODY, (404, "mcp.no_such_server")), **_NOBODY}, parameters={"name": "notes"}),
+    "GET /api/v1/mcp/oauth/callback": Declared(dict.fromkeys(_EVERYBODY, (400, "mcp.sign_in_refused")), query="?state=x&code=y"),
+    "GET /api/v1/mcp/oauth/client-metadata.json": off("mcp.no_client_document"),
     "POST /api/v1/turns/{turn_id}/answers/{question_id}": Declared(
         # the turn of the scene is over and asks nothing
         {**dict.fromkeys(_EVERYBODY, (404, _TURN)), **_NOBODY, "owner": (404, "chat.no_such_question")},

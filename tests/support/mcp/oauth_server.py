@@ -68,6 +68,8 @@ class OAuthServer:
     needed_scope: str = ""
     """Of the tool server's calls; without it they are refused with a step-up."""
     auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post", "none")
+    calls: int = 0
+    """Of the tool, that came through."""
     holds_renewals: threading.Event | None = None
     """Renewals wait for it."""
     renewal_came: threading.Event = field(default_factory=threading.Event)
@@ -250,14 +252,31 @@ class OAuthServer:
         return Response(status_code=200)
 
     async def _mcp(self, request: Request, form: dict[str, str]) -> Response:
-        """Stands for a tool server as far as its door goes."""
+        """A tool server of 2025-11-25 with one tool, behind its door. What asks for nothing but the door gets its scope."""
         grant = self._grant_of(request.headers.get("authorization", "").removeprefix("Bearer "))
         if grant is None:
             error = ', error="invalid_token"' if "authorization" in request.headers else ""
             return JSONResponse({}, 401, {"WWW-Authenticate": self.challenge + error})
-        if not set(self.needed_scope.split()) <= set(grant.scope.split()):
+        message = json.loads(await request.body() or "{}")
+        is_call = message.get("method") in (None, "tools/call")
+        if is_call and not set(self.needed_scope.split()) <= set(grant.scope.split()):
             return JSONResponse({}, 403, {"WWW-Authenticate": f'{self.challenge}, error="insufficient_scope", scope="{self.needed_scope}"'})
-        return JSONResponse({"scope": grant.scope})
+        if "id" not in message:
+            return JSONResponse({"scope": grant.scope}) if is_call else Response(status_code=202)
+        return JSONResponse({"jsonrpc": "2.0", "id": message["id"], **self._answered(message, grant)})
+
+    def _answered(self, message: dict[str, Any], grant: Issued) -> dict[str, Any]:
+        match message["method"]:
+            case "initialize":
+                said = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "notes", "version": "1"}}
+            case "tools/list":
+                said = {"tools": [{"name": "whoami", "description": "Says whose grant it is.", "inputSchema": {"type": "object"}}]}
+            case "tools/call":
+                self.calls += 1
+                said = {"content": [{"type": "text", "text": f"grant {self.issued.index(grant)}"}]}
+            case _:
+                return {"error": {"code": -32601, "message": "Method not found"}}
+        return {"result": said}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from parlor.core.settings import RootSettings
+from parlor.tools.errors import ToolError
 from parlor.tools.mcp.catalog import HOUSE, McpServers
 from parlor.tools.mcp.files import ServerFiles
 from parlor.tools.mcp.known import Known
@@ -105,7 +106,10 @@ class McpKeeper:
         """Where each user signs in, only for one who has: nobody is led to a sign-in that they did not ask for."""
         if not known.spec.uses_sign_in:
             return True
-        return caller is not HOUSE and await self._authorizer.authorization(known.spec, caller) is not None
+        try:
+            return caller is not HOUSE and await self._authorizer.authorization(known.spec, caller) is not None
+        except ToolError:
+            return False  # it cannot be renewed now: whoever calls a tool is told
 
     async def _reload(self) -> None:
         with suppress_and_log():

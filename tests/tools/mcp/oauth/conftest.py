@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -16,12 +15,14 @@ from parlor.accounts import Application, SignUp
 from parlor.testing import OpenHouse
 from parlor.tools.mcp.oauth.sign_ins import ComeBack, ServerSignIns
 from parlor.tools.mcp.ports import Authorizer, ServerDirectory
-from parlor.tools.mcp.specs import Challenge, OAuthClient, ServerSpec
+from parlor.tools.mcp.specs import Challenge, ServerSpec
 from parlor.tools.ports import ToolCaller
 from tests.support.clients import http_client
 from tests.support.mcp.oauth_server import OAuthServer, run_oauth_server
 
 REFUSED = Challenge(401, "Bearer")
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])
+"""For what both engines do alike by what other tests show: opening a house on each costs half a second."""
 SETTINGS: dict[str, Any] = {"auth.argon2_memory_kib": 8, "auth.argon2_time_cost": 1, "outbound.allow": ["127.0.0.1"], "log.level": "error"}
 
 
@@ -116,6 +117,3 @@ async def sign_in(
     """The whole way; returns the key of the server."""
     asked = await (await house.get(Authorizer)).sign_in(spec, caller, challenge)
     return await (await house.get(ServerSignIns)).finish(await come_back(visitor, asked.url), **more)
-
-
-agreed = partial(OAuthClient, client_id="agreed", client_secret="cs_agreed_secret")

@@ -26,7 +26,7 @@ from tests.support.clients import http_client
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed, open_served
 from tests.support.mcp.oauth_server import OAuthServer
-from tests.tools.mcp.oauth.conftest import Servers, spec_of
+from tests.tools.mcp.oauth.conftest import ON_SQLITE, Servers, spec_of
 from tests.tools.mcp.oauth.test_renewals import INVALID, let_expire
 
 __all__ = ["open_served"]
@@ -75,7 +75,7 @@ async def test_a_person_signs_in_sees_the_grant_and_takes_it_back(served: Served
     assert (await ann.client.delete("/mcp/grants/notes")).status_code == 204
     assert server.issued[0].is_over, "it was revoked there too"
     assert (await ann.client.get("/mcp/grants")).json()["items"] == []
-    assert (await ann.client.delete("/mcp/grants/notes")).json()["code"] == "tools.no_such_grant"
+    assert (await ann.client.delete("/mcp/grants/notes")).json()["code"] == "mcp.no_such_grant"
     authorizer = await served.get(Authorizer)
     assert await authorizer.authorization(spec_of(server), ToolCaller(_id(ann))) is None
 
@@ -84,6 +84,7 @@ def _id(person: Person) -> UUID:
     return UUID(person.id)
 
 
+@ON_SQLITE
 async def test_the_page_runs_nothing_and_repeats_nothing(served: ServedHouse, server: OAuthServer, ann: Person, visitor: httpx2.AsyncClient) -> None:
     answer = await visitor.get(f"{served.base_url}/api/v1/mcp/oauth/callback?error=<script>&error_description=<b>call+us</b>&state=<i>")
     assert answer.status_code == 400
@@ -97,9 +98,10 @@ async def test_the_page_runs_nothing_and_repeats_nothing(served: ServedHouse, se
         assert each.headers["cache-control"] == "no-store"
     style = await visitor.get(str(page.url.join("../../../../pages/page.css")))
     assert style.status_code == 200
-    assert (await ann.client.get("/mcp/oauth/callback?state=x")).json()["code"] == "tools.sign_in_refused"
+    assert (await ann.client.get("/mcp/oauth/callback?state=x")).json()["code"] == "mcp.sign_in_refused"
 
 
+@ON_SQLITE
 async def test_a_browser_where_somebody_else_is_signed_in_gives_them_nothing(
     served: ServedHouse, server: OAuthServer, ann: Person, visitor: httpx2.AsyncClient
 ) -> None:
@@ -112,18 +114,20 @@ async def test_a_browser_where_somebody_else_is_signed_in_gives_them_nothing(
     assert server.count("/token") == 0
 
 
+@ON_SQLITE
 async def test_servers_that_nobody_signs_in_at_and_sign_ins_that_do_not_work_say_so(
     served: ServedHouse, server: OAuthServer, servers: Servers, ann: Person
 ) -> None:
     servers.specs["open"] = spec_of(server, key="open", name="open", uses_sign_in=False)
-    assert (await ann.client.post("/mcp/servers/open/sign-in")).json()["code"] == "tools.no_sign_in"
-    assert (await ann.client.post("/mcp/servers/missing/sign-in")).json()["code"] == "tools.no_such_server"
+    assert (await ann.client.post("/mcp/servers/open/sign-in")).json()["code"] == "mcp.no_sign_in"
+    assert (await ann.client.post("/mcp/servers/missing/sign-in")).json()["code"] == "mcp.no_such_server"
     server.trouble.registers = False
     answer = await ann.client.post("/mcp/servers/notes/sign-in")
-    assert (answer.status_code, answer.json()["code"]) == (502, "tools.sign_in_failed")
+    assert (answer.status_code, answer.json()["code"]) == (502, "mcp.sign_in_failed")
     assert answer.json()["detail"].endswith("refuses to register us: an operator has to agree on a client_id with it.")
 
 
+@ON_SQLITE
 async def test_a_public_https_address_has_a_client_document_that_is_used_where_it_can_be(
     open_served: OpenServed, directory: Provider, server: OAuthServer
 ) -> None:
@@ -169,6 +173,7 @@ async def test_an_erased_account_leaves_nothing_here_and_nothing_that_works_ther
     assert rows["tool_grants"] == rows["tool_sign_ins"] == []
 
 
+@ON_SQLITE
 async def test_a_server_that_cannot_revoke_keeps_nobody_from_taking_a_grant_back(
     served: ServedHouse, server: OAuthServer, ann: Person, visitor: httpx2.AsyncClient
 ) -> None:

@@ -24,7 +24,7 @@ from parlor.tools.mcp.ports import Authorizer
 from parlor.tools.mcp.specs import Challenge, OAuthClient
 from parlor.tools.ports import ToolCaller
 from tests.support.mcp.oauth_server import WAIT_SECONDS, OAuthServer
-from tests.tools.mcp.oauth.conftest import OpenTools, new_caller, sign_in, spec_of
+from tests.tools.mcp.oauth.conftest import ON_SQLITE, OpenTools, new_caller, sign_in, spec_of
 
 CALLS = 50
 INVALID = Challenge(401, 'Bearer error="invalid_token"')
@@ -87,6 +87,7 @@ async def test_fifty_refused_calls_renew_it_once(signed_in: Authorizer, house: A
     assert server.is_good(await signed_in.authorization(spec_of(server), ann))
 
 
+@ON_SQLITE
 async def test_who_stops_waiting_does_not_lose_the_new_tokens(signed_in: Authorizer, house: AsyncContainer, server: OAuthServer, ann: ToolCaller) -> None:
     server.holds_renewals = threading.Event()
     call = asyncio.create_task(signed_in.authorization(spec_of(server), ann))
@@ -100,6 +101,7 @@ async def test_who_stops_waiting_does_not_lose_the_new_tokens(signed_in: Authori
     assert server.renewals == 1
 
 
+@ON_SQLITE
 async def test_tokens_rotate_as_often_as_needed(signed_in: Authorizer, house: AsyncContainer, server: OAuthServer, ann: ToolCaller) -> None:
     for _ in range(3):
         assert server.is_good(await signed_in.authorization(spec_of(server), ann))
@@ -108,6 +110,7 @@ async def test_tokens_rotate_as_often_as_needed(signed_in: Authorizer, house: As
     assert not server.issued[0].is_over
 
 
+@ON_SQLITE
 async def test_a_refresh_token_that_does_not_rotate_is_used_again(signed_in: Authorizer, house: AsyncContainer, server: OAuthServer, ann: ToolCaller) -> None:
     server.trouble.token = {"refresh_token": None, "scope": None}
     server.issued[0].scope = ""
@@ -126,6 +129,7 @@ async def test_a_revoked_grant_is_forgotten_and_asks_for_a_sign_in(signed_in: Au
     assert not await signed_in.challenged(spec_of(server), ann, INVALID)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "answer", [JSONResponse({"error": "temporarily_unavailable"}, 503), Response(status_code=302, headers={"Location": "/token"}), Response("x")]
 )
@@ -142,6 +146,7 @@ async def test_a_server_that_fails_for_a_while_loses_no_grant(
     assert server.is_good(await signed_in.authorization(spec_of(server), ann))
 
 
+@ON_SQLITE
 async def test_a_wrong_secret_of_the_operator_signs_nobody_out(
     house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient
 ) -> None:
@@ -185,6 +190,7 @@ async def test_a_lease_whose_holder_died_is_taken_over(signed_in: Authorizer, ho
     assert server.is_good(await signed_in.authorization(spec_of(server), ann))
 
 
+@ON_SQLITE
 async def test_what_was_sealed_with_another_secret_asks_for_a_sign_in(open_tools: OpenTools, server: OAuthServer, visitor: httpx2.AsyncClient) -> None:
     secret = "0123456789abcdefghijklmnopqrstuvwxyz-"
     async with open_tools(**{"auth.secret_key": secret + "A"}) as house:

@@ -22,7 +22,7 @@ from parlor.tools.mcp.ports import Authorizer
 from parlor.tools.mcp.specs import Challenge, OAuthClient
 from parlor.tools.ports import ToolCaller
 from tests.support.mcp.oauth_server import OAuthServer
-from tests.tools.mcp.oauth.conftest import REFUSED, OpenTools, come_back, new_caller, sign_in, spec_of
+from tests.tools.mcp.oauth.conftest import ON_SQLITE, REFUSED, OpenTools, come_back, new_caller, sign_in, spec_of
 
 CALLBACK = "http://127.0.0.1:8000/api/v1/mcp/oauth/callback"
 
@@ -71,6 +71,7 @@ async def test_a_state_works_once(house: AsyncContainer, server: OAuthServer, an
     assert server.count("/token") == 1
 
 
+@ON_SQLITE
 async def test_a_browser_of_another_account_finishes_nothing(house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient) -> None:
     with pytest.raises(SignInRefused, match="another account"):
         await sign_in(house, visitor, spec_of(server), ann, signed_in_as=new_id())
@@ -78,6 +79,7 @@ async def test_a_browser_of_another_account_finishes_nothing(house: AsyncContain
     assert await sign_in(house, visitor, spec_of(server), ann, signed_in_as=ann.account_id) == "notes"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("iss", ["https://elsewhere.example.com", None])
 async def test_an_answer_of_another_issuer_is_not_looked_at(
     house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient, iss: str | None
@@ -88,12 +90,14 @@ async def test_an_answer_of_another_issuer_is_not_looked_at(
     assert server.count("/token") == 0
 
 
+@ON_SQLITE
 async def test_an_issuer_that_promised_nothing_may_be_silent(house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient) -> None:
     server.trouble.back = {"iss": None}
     server.trouble.metadata = {"authorization_response_iss_parameter_supported": None}
     assert await sign_in(house, visitor, spec_of(server), ann) == "notes"
 
 
+@ON_SQLITE
 async def test_a_refusal_keeps_nothing(house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient) -> None:
     server.trouble.back = {"code": None, "error": "access_denied"}
     with pytest.raises(SignInRefused, match="refused there"):
@@ -104,6 +108,7 @@ async def test_a_refusal_keeps_nothing(house: AsyncContainer, server: OAuthServe
     assert await (await house.get(Authorizer)).authorization(spec_of(server), ann) is None
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 async def test_a_client_shows_itself_as_it_is_registered(
     house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient, method: str
@@ -113,6 +118,7 @@ async def test_a_client_shows_itself_as_it_is_registered(
     assert [client["token_endpoint_auth_method"] for client in server.registered.values()] == [method]
 
 
+@ON_SQLITE
 async def test_a_client_that_was_agreed_on_is_used_and_none_is_registered(
     house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient
 ) -> None:
@@ -160,6 +166,7 @@ async def test_asking_for_more_asks_for_all(house: AsyncContainer, server: OAuth
     assert server.issued[-1].scope == "notes:read notes:write"
 
 
+@ON_SQLITE
 async def test_a_grant_for_another_address_of_that_name_is_none(
     house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient
 ) -> None:
@@ -171,6 +178,7 @@ async def test_a_grant_for_another_address_of_that_name_is_none(
     assert server.renewals == 0
 
 
+@ON_SQLITE
 async def test_a_suspended_account_gets_no_grant(house: AsyncContainer, server: OAuthServer, ann: ToolCaller, visitor: httpx2.AsyncClient) -> None:
     begun = await (await house.get(ServerSignIns)).begin(spec_of(server), ann.account_id, None)
     came = await come_back(visitor, begun.url)

@@ -14,8 +14,9 @@ from parlor.core.web.pages import BadCursor, Page, PageDep, cut_page
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import PUBLIC, Router
 from parlor.tools.errors import ToolError
+from parlor.tools.mcp.errors import NoSuchServer
 from parlor.tools.mcp.oauth.clients import Clients
-from parlor.tools.mcp.oauth.errors import NoClientDocument, NoSignInThere, NoSuchGrant, NoSuchToolServer, SignInFailed, SignInRefused
+from parlor.tools.mcp.oauth.errors import NoClientDocument, NoSignInThere, NoSuchGrant, SignInFailed, SignInRefused
 from parlor.tools.mcp.oauth.grants import NEWEST, Grants
 from parlor.tools.mcp.oauth.pages import refused_page, signed_in_page
 from parlor.tools.mcp.oauth.schemas import GrantRead, SignInRead
@@ -43,12 +44,12 @@ def oauth_router() -> APIRouter:
         """Sign out at a tool server: the grant is revoked there, if the server offers that, and deleted here."""
         await grants.revoke(caller.account_id, server)
 
-    @router.post("/servers/{name}/sign-in", responses=documents(NoSuchToolServer, NoSignInThere, SignInFailed))
+    @router.post("/servers/{name}/sign-in", responses=documents(NoSuchServer, NoSignInThere, SignInFailed))
     async def begin_tool_sign_in(name: str, caller: CallerDep, servers: FromDishka[ServerDirectory], sign_ins: FromDishka[ServerSignIns]) -> SignInRead:
         """A link to the server's own sign-in, before a turn asks for it or when its link has expired."""
         spec = await servers.find(name, ToolCaller.of(caller))
         if spec is None:
-            raise NoSuchToolServer
+            raise NoSuchServer
         if not spec.uses_sign_in:
             raise NoSignInThere
         try:

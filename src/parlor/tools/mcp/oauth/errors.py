@@ -21,32 +21,27 @@ class TokenRefused(Exception):
 
 
 class NoSuchGrant(NotFound):
-    code = "tools.no_such_grant"
+    code = "mcp.no_such_grant"
     detail = "You have not signed in at a tool server of this name."
 
 
-class NoSuchToolServer(NotFound):
-    code = "tools.no_such_server"
-    detail = "There is no tool server of this name, or it is not for you."
-
-
 class NoSignInThere(Conflict):
-    code = "tools.no_sign_in"
+    code = "mcp.no_sign_in"
     detail = "Nobody signs in at this tool server."
 
 
 class SignInFailed(BadUpstream):
     """The detail says in a sentence what is wrong with the server's sign-in."""
 
-    code = "tools.sign_in_failed"
+    code = "mcp.sign_in_failed"
 
 
 class NoClientDocument(NotFound):
-    code = "tools.no_client_document"
+    code = "mcp.no_client_document"
     detail = "This installation has no public https address, so it has no client metadata document."
 
 
 class SignInRefused(BadRequest):
     """Nobody was signed in. The detail is for whoever sits at the browser; nothing in it was said by the other side."""
 
-    code = "tools.sign_in_refused"
+    code = "mcp.sign_in_refused"

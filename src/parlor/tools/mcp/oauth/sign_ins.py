@@ -99,12 +99,16 @@ class ServerSignIns:
         state, verifier = random_text(), secrets.token_urlsafe(64)
         sealed, stored_terms = self._vault.seal(account_id, spec.key, verifier), self._book.sealed_terms(terms, account_id)
 
-        def begin(tx: Transaction) -> None:
+        def begin(tx: Transaction) -> bool:
+            if self._accounts.find(tx, account_id) is None:
+                return False
             end = tx.now() + timedelta(seconds=self._seconds)
             sign_in = StoredSignIn(stored_terms, account_id, sealed, authority.promises_issuer, scope or "", end)
             queries.begin_sign_in(tx, _digest(state), sign_in, most=MOST_WAITING)
+            return True
 
-        await self._db.write(begin)
+        if not await self._db.write(begin):
+            raise SignInUnusable("a sign-in is somebody's, and nobody is calling: ask as a user")
         url = _authorization_url(authority, terms, scope=scope, state=state, verifier=verifier)
         return Begun(url, urlsplit(url).hostname or "", scope)
 
