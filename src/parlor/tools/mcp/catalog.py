@@ -146,7 +146,8 @@ class McpServers:
         moved = [key for key in before if now.get(key) != before[key]]
         for key in moved:
             self._forget(key)
-        self.version += 1
+        if now != before:
+            self.version += 1
         for key in moved:
             with suppress(ToolError):
                 await self._connections.retire(key)
@@ -231,9 +232,13 @@ class McpServers:
             raise ToolError(f"its health check {probe.tool!r} failed: {outcome.result}"[:500])
 
     def _keep(self, known: Known, caller: ToolCaller, found: Look) -> None:
+        """What is as it was moves no version: whatever others have made of it stays good."""
         key = known.spec.key
         if self._known.get(key) is not known and self._known.get(key) != known:
             return  # it was changed or removed meanwhile
+        before = self.look_of(known, caller)
+        if before is None or (before.is_good, before.definitions) != (found.is_good, found.definitions):
+            self.version += 1
         if known.spec.uses_sign_in:
             self._looks_of_users[key, caller.account_id] = found
             self._looks_of_users.move_to_end((key, caller.account_id))
@@ -241,7 +246,6 @@ class McpServers:
                 self._looks_of_users.popitem(last=False)
         else:
             self._looks[key] = found
-        self.version += 1
 
     def usable_tools(self, known: Known, caller: ToolCaller, pins: Mapping[str, Pin]) -> list[ToolDefinition]:
         """What may be offered: definitions that are trusted, of a server that answered when it was last asked, or that was not asked yet."""

@@ -1,5 +1,6 @@
 """The tools of MCP servers, offered to whoever may use them."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ from parlor.tools.mcp.catalog import HOUSE, McpServers
 from parlor.tools.mcp.definitions import hash_of
 from parlor.tools.mcp.known import Known
 from parlor.tools.mcp.naming import name_of
-from parlor.tools.mcp.pins import Pin, PinBook
+from parlor.tools.mcp.pins import Pin, PinBook, Pins
 from parlor.tools.mcp.ports import Authorizer, Connections
 from parlor.tools.mcp.specs import ServerSpec, ToolDefinition
 from parlor.tools.mcp.tool import McpTool, SignInTool
@@ -19,12 +20,25 @@ from parlor.tools.ports import Offer, Tool, ToolCaller
 logger = structlog.get_logger("parlor.tools.mcp")
 
 
+_MOST_CALLERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnKept:
+    """The same for one caller, with what is theirs or depends on who they are."""
+
+    version: int
+    base: "_Kept"
+    pins: Pins
+    offers: tuple[tuple[Known, Offer], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """What was made of the operator's servers, for as long as nothing changes."""
 
     version: int
-    pins: object
+    pins: Pins
     names: frozenset[str]
     offers: tuple[tuple[Known, Offer], ...]
 
@@ -36,6 +50,7 @@ class McpToolSource:
         self._connections = connections
         self._authorizer = authorizer
         self._kept: _Kept | None = None
+        self._kept_of: OrderedDict[ToolCaller, _OwnKept] = OrderedDict()
 
     async def offered(self, caller: ToolCaller) -> Sequence[Offer]:
         """What ToolSource promises."""
@@ -45,20 +60,28 @@ class McpToolSource:
             logger.exception("mcp.offer_failed", account_id=str(caller.account_id))
             return []
 
-    async def _offers(self, caller: ToolCaller) -> list[tuple[Known, Offer]]:
+    async def _offers(self, caller: ToolCaller) -> Sequence[tuple[Known, Offer]]:
+        """The same objects as long as nothing changes, since others keep what they make of them."""
         known = await self._servers.known()
         if not known:
-            return []
-        kept = await self._of_operator(known)
-        offers = [(server, offer) for server, offer in kept.offers if caller.may_use(server.spec.groups)]
-        names = set(kept.names)
-        personal = [each for each in known.values() if each.spec.owner_id is None and each.spec.uses_sign_in and caller.may_use(each.spec.groups)]
-        own = [each for each in known.values() if each.spec.owner_id == caller.account_id]
-        for server in [*_sorted(personal), *_sorted(own)]:
+            return ()
+        base = await self._of_operator(known)
+        own = _sorted(each for each in known.values() if each.spec.owner_id == caller.account_id)
+        personal = [*_sorted(each for each in known.values() if _depends_on(each, caller)), *own]
+        for server in personal:
             self._servers.want(server, caller)
-            pins = (await self._pins.fresh(server.spec.owner_id)).get(server.spec.key, {})
-            offers += [(server, offer) for offer in self._offers_of(server, caller, pins, names)]
-        return offers
+        pins: Pins = {**base.pins, **await self._pins.fresh(caller.account_id)} if own else base.pins
+        kept = self._kept_of.get(caller)
+        if kept is None or kept.base is not base or kept.version != self._servers.version or (own and kept.pins != pins):
+            names = set(base.names)
+            version = self._servers.version
+            offers = [(server, offer) for server, offer in base.offers if caller.may_use(server.spec.groups)]
+            offers += [(server, offer) for server in personal for offer in self._offers_of(server, caller, pins.get(server.spec.key, {}), names)]
+            kept = self._kept_of[caller] = _OwnKept(version, base, pins, tuple(offers))
+        self._kept_of.move_to_end(caller)
+        if len(self._kept_of) > _MOST_CALLERS:
+            self._kept_of.popitem(last=False)
+        return kept.offers
 
     async def _of_operator(self, known: Mapping[str, Known]) -> _Kept:
         """Of all that say the same to everybody. Groups do not count here, so that a tool has one name whoever looks."""
@@ -105,6 +128,11 @@ class McpToolSource:
         """The house's name of each tool that this caller is offered, by the server's own."""
         offers = [offer.tool for each, offer in await self._offers(caller) if each.spec.key == server.spec.key]
         return {tool.definition.name: tool.name for tool in offers if isinstance(tool, McpTool)}
+
+
+def _depends_on(server: Known, caller: ToolCaller) -> bool:
+    """An operator's server that says other things to each user."""
+    return server.spec.owner_id is None and server.spec.uses_sign_in and caller.may_use(server.spec.groups)
 
 
 def _take(server: str, tool: str, names: set[str]) -> str:
