@@ -47,13 +47,18 @@ async def _piped(conversation: "Conversation") -> None:
         return
     for question in sys.stdin:
         if question.strip():
-            await _print(conversation.ask(question.strip()))
+            await _print(conversation, conversation.ask(question.strip()))
 
 
-async def _print(pieces: "AsyncIterator[Piece]") -> None:
-    """Text to standard output as it comes; what went wrong or what tools did to standard error."""
+async def _print(conversation: "Conversation", pieces: "AsyncIterator[Piece]") -> None:
+    """Text to standard output as it comes; what went wrong or what tools did to standard error. Nobody is there to be asked, so the answer is no."""
+    from parlor.chat.terminal_answers import refused
+
     async for piece in pieces:
-        if piece.kind == "text":
+        if piece.question is not None:
+            sys.stderr.write(f"[{piece.text} No: there is nobody to ask.]\n")
+            await refused(conversation, piece.question)
+        elif piece.kind == "text":
             sys.stdout.write(piece.text)
             sys.stdout.flush()
         elif piece.kind == "problem":
@@ -65,6 +70,8 @@ async def _print(pieces: "AsyncIterator[Piece]") -> None:
 async def _interactive(conversation: "Conversation") -> None:
     from rich.console import Console
 
+    from parlor.chat.terminal_answers import answered
+
     console = Console()
     console.print(f"[dim]Session {conversation.session_id}. Ctrl-D or /quit ends; your questions and the answers are kept.[/dim]")
     while (question := await _ask(console.input)) is not None:
@@ -73,13 +80,16 @@ async def _interactive(conversation: "Conversation") -> None:
         if not question.strip():
             continue
         async for piece in conversation.ask(question.strip()):
+            if piece.question is not None:
+                await answered(conversation, piece.question, console, _ask)
+                continue
             style = {"text": None, "reasoning": "dim italic", "tool": "cyan", "note": "dim", "problem": "red"}[piece.kind]
             text = f"[{piece.text}]\n" if piece.kind in ("tool", "note") else piece.text
             console.print(text, style=style, end="", markup=False, highlight=False, soft_wrap=True)
         console.print()
 
 
-async def _ask(read: Callable[[str], str]) -> str | None:
+async def _ask(read: Callable[[str], str], prompt: str = "[bold]you>[/bold] ") -> str | None:
     """A line from the terminal, without holding the loop; None at its end.
 
     In a daemon thread of its own: one of the loop's pool would have to be waited for at Ctrl-C, until somebody pressed Enter.
@@ -89,7 +99,7 @@ async def _ask(read: Callable[[str], str]) -> str | None:
 
     def wait() -> None:
         try:
-            line = read("[bold]you>[/bold] ")
+            line = read(prompt)
         except EOFError:
             line = None
         with contextlib.suppress(RuntimeError):  # the loop is gone: so is whoever asked

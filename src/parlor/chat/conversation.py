@@ -1,6 +1,6 @@
 """One conversation from the command line: asked in this process, or of a server over its HTTP API. Both give the same pieces."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
@@ -9,13 +9,15 @@ import msgspec
 
 from parlor.accounts import AccountDirectory
 from parlor.chat.errors import NoSuchSession
+from parlor.chat.resuming import Resumption
 from parlor.chat.sending import Question, Sender
 from parlor.chat.sessions import Sessions
 from parlor.core.db import Database
 from parlor.core.errors import ParlorError, Unauthenticated
 from parlor.core.outbound import Outbound
 from parlor.llm import OPERATOR
-from parlor.turns import TurnEngine, TurnReader
+from parlor.tools import ToolCaller
+from parlor.turns import GivenAnswer, TurnEngine, TurnReader
 
 if TYPE_CHECKING:
     from dishka import AsyncContainer
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of an answer. `tool` says what was called and what came back, `note` which other model answers, `problem` why it is not whole."""
+    """A stretch of an answer. `tool` says what was called and what came back, `note` which other model answers, `problem` why it is not whole.
 
-    kind: Literal["text", "reasoning", "tool", "note", "problem"]
+    With `question` the turn waits: the answer goes to `Conversation.answer`, and the pieces go on.
+    """
+
+    kind: Literal["text", "reasoning", "tool", "note", "question", "problem"]
     text: str
+    question: Mapping[str, Any] | None = None
 
 
 class Conversation(Protocol):
@@ -34,6 +40,10 @@ class Conversation(Protocol):
     def session_id(self) -> UUID: ...
 
     def ask(self, question: str) -> AsyncIterator[Piece]: ...
+
+    async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer) -> None:
+        """To what a piece has asked."""
+        ...
 
 
 class Refused(ParlorError):
@@ -51,12 +61,24 @@ async def in_process(container: "AsyncContainer", *, agent: str | None, model: s
         row = await sessions.create(account.id, title="", category="command line", agent=agent, model=model, metadata={}, access=OPERATOR)
     else:
         row, _ = await sessions.get(_id(session), account.id)
-    return LocalConversation(await container.get(Sender), await container.get(TurnEngine), await container.get(TurnReader), account.id, row.id, agent, model)
+    services = (await container.get(Sender), await container.get(Resumption), await container.get(TurnEngine), await container.get(TurnReader))
+    return LocalConversation(*services, account.id, row.id, agent, model)
 
 
 class LocalConversation:
-    def __init__(self, sender: Sender, engine: TurnEngine, turns: TurnReader, account_id: UUID, session_id: UUID, agent: str | None, model: str | None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        resumption: Resumption,
+        engine: TurnEngine,
+        turns: TurnReader,
+        account_id: UUID,
+        session_id: UUID,
+        agent: str | None,
+        model: str | None,
+    ) -> None:
         self._sender = sender
+        self._resumption = resumption
         self._engine = engine
         self._turns = turns
         self._account_id = account_id
@@ -72,7 +94,12 @@ class LocalConversation:
                 for piece in pieces_of(frames):
                     yield piece
         finally:
-            self._engine.stop(sent.turn_id)  # of a turn that is over it does nothing; of one whose asker left, nobody would ever see the rest
+            # Of a turn whose asker left nobody would ever see the rest. Stopping one that is over does nothing.
+            if not self._engine.stop(sent.turn_id) and (await self._turns.get(sent.turn_id, self._account_id)).ended_at is None:
+                await self._turns.stop(sent.turn_id, self._account_id)
+
+    async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer) -> None:
+        await self._resumption.answer(turn_id, question_id, answer, ToolCaller(self._account_id, is_unlimited=True))
 
 
 async def with_server(
@@ -118,6 +145,13 @@ class RemoteConversation:
         for piece in pieces_of(waiting):
             yield piece
 
+    async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer) -> None:
+        url, body = f"{self._base_url}/turns/{turn_id}/answers/{question_id}", msgspec.json.encode(answer.stored())
+        async with self._outbound.trusted("POST", url, headers=self._headers, body=body) as reply:
+            said = await reply.read_all(1 << 20)
+            if reply.status >= 400:
+                raise _refusal(said, reply.status)
+
 
 def pieces_of(frames: bytes) -> list[Piece]:
     """What a person wants to see of some whole frames of a turn's stream."""
@@ -136,6 +170,8 @@ def _piece(event: dict[str, Any]) -> Piece | None:
         case "tool.result":
             outcome = event.get("error") or msgspec.json.encode(event.get("result")).decode()
             return Piece("tool", f"-> {outcome}")
+        case "question.asked":
+            return Piece("question", event["question"]["text"], {**event["question"], "turn_id": event["turn_id"]})
         case "model.fallback":
             return Piece("note", f"{event['from']} did not answer ({event['reason']}): {event['to']} does")
         case "turn.failed" | "turn.interrupted":

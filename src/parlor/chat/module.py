@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
+    from parlor.chat.signed_in import SignedIn
     from parlor.chat.user_data import ChatUserData
     from parlor.core.db import Database
     from parlor.core.events import Subscriber
@@ -32,11 +33,15 @@ def _routes() -> "Sequence[APIRouter]":
     return (router, messages_router, questions_router)
 
 
-def _subscribers() -> "Sequence[Subscriber]":
+def _subscribers(signed_in: "SignedIn") -> "Sequence[Subscriber]":
     from parlor.chat.answers import keep_answer
     from parlor.core.events import Subscriber
 
-    return (Subscriber("chat.keep_answer", "turn.ending", keep_answer, inside=True),)
+    return (
+        Subscriber("chat.keep_answer", "turn.ending", keep_answer, inside=True),
+        Subscriber("chat.go_on_after_sign_in", "mcp.signed_in", signed_in.at_server),
+        Subscriber("chat.go_on_after_connection", "composio.connection_active", signed_in.at_toolkit),
+    )
 
 
 def _jobs(db: "Database", settings: ChatSettings) -> "Sequence[Job]":

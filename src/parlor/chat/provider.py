@@ -7,11 +7,12 @@ from parlor.chat.resuming import Resumption
 from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
+from parlor.chat.signed_in import SignedIn
 from parlor.chat.turn_limit import TurnLimit
 from parlor.chat.user_data import ChatUserData
 
 
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Answering, MessageSearch, Resumption, Sender, Sessions, ChatUserData, TurnLimit)
+    provider.provide_all(Answering, MessageSearch, Resumption, Sender, Sessions, SignedIn, ChatUserData, TurnLimit)
     return provider

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 
+from parlor.accounts import AccountDirectory
 from parlor.agents import AgentLoop, AgentRegistry, Assignment, LoopState
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchSession
@@ -24,6 +25,7 @@ class Resumption:
     def __init__(
         self,
         db: Database,
+        directory: AccountDirectory,
         answers: AnswerBook,
         engine: TurnEngine,
         wallet: WalletService,
@@ -36,6 +38,7 @@ class Resumption:
         settings: ChatSettings,
     ) -> None:
         self._db = db
+        self._directory = directory
         self._answers = answers
         self._engine = engine
         self._wallet = wallet
@@ -68,10 +71,15 @@ class Resumption:
 
     async def signed_in(self, account_id: UUID, key: str) -> None:
         """This account has signed in where questions with this key lead to: they are answered with that, and their turns go on."""
-        waiting = await self._db.read(lambda tx: questions_waiting_for(tx, account_id, key))
+        account, waiting = await self._db.read(lambda tx: (self._directory.find(tx, account_id), questions_waiting_for(tx, account_id, "signin")))
+        if account is None or account.status != "active":
+            return
+        caller = ToolCaller(account_id, frozenset(account.groups), account.is_active_admin)
         for row in waiting:
+            if row.key != key and not row.key.startswith(f"{key}:"):
+                continue
             try:
-                await self.answer(row.turn_id, row.id, GivenAnswer("approve"), ToolCaller(account_id))
+                await self.answer(row.turn_id, row.id, GivenAnswer("approve"), caller)
             except ParlorError as error:
                 logger.warning("turn.not_resumed", turn_id=str(row.turn_id), error=error.code)  # the person can still answer it themselves
 

@@ -15,23 +15,32 @@ from parlor.tools.registry import ToolRegistry
 from parlor.tools.schemas import ToolCallRead
 from parlor.turns import hash_of_call
 
+Forms = Mapping[str, Mapping[str, Any]]
+"""By the key of what was asked: the filled-in form, or nothing for a sign-in that was done."""
+
 CONFIRM_SECONDS = 600
 PURPOSE = "tools.confirm"
 
 
-class DirectCalls:
-    def __init__(self, registry: ToolRegistry, executor: ToolExecutor, policy: ToolPolicy, secret: SecretKey, clock: Clock) -> None:
-        self._registry = registry
+class ReviewedCalls:
+    """One call by its own caller: when the policy wants a person to look at it, that is who calls, and they say so with `confirm`."""
+
+    def __init__(self, executor: ToolExecutor, policy: ToolPolicy, secret: SecretKey, clock: Clock) -> None:
         self._executor = executor
         self._policy = policy
         self._secret = secret
         self._clock = clock
 
-    async def call(
-        self, name: str, arguments: Mapping[str, Any], caller: ToolCaller, *, confirm: str | None = None, answers: Mapping[str, Mapping[str, Any]] | None = None
+    async def run(
+        self,
+        offer: Offer,
+        arguments: Mapping[str, Any],
+        caller: ToolCaller,
+        *,
+        confirm: str | None = None,
+        answers: Forms | None = None,
     ) -> ToolCallRead:
-        """Raises NoSuchTool, ToolDenied, ApprovalRequired, InputNeeded."""
-        offer = (await self._registry.toolbox(caller)).exactly(name)
+        """Raises ToolDenied, ApprovalRequired, InputNeeded."""
         decision = self._policy.decide(offer, caller)
         if decision == "deny":
             raise ToolDenied()
@@ -56,6 +65,19 @@ class DirectCalls:
         if not (until.isascii() and until.isdecimal() and len(until) < 12) or int(until) < self._clock.now().timestamp():
             return False
         return self._secret.verify(PURPOSE, _signed(int(until), offer, arguments, caller), signature)
+
+
+class DirectCalls:
+    def __init__(self, registry: ToolRegistry, reviewed: ReviewedCalls) -> None:
+        self._registry = registry
+        self._reviewed = reviewed
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], caller: ToolCaller, *, confirm: str | None = None, answers: Forms | None = None
+    ) -> ToolCallRead:
+        """Raises NoSuchTool, ToolDenied, ApprovalRequired, InputNeeded."""
+        offer = (await self._registry.toolbox(caller)).exactly(name)
+        return await self._reviewed.run(offer, arguments, caller, confirm=confirm, answers=answers)
 
 
 def _signed(until: int, offer: Offer, arguments: Mapping[str, Any], caller: ToolCaller) -> bytes:

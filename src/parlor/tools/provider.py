@@ -4,7 +4,7 @@ from dishka import Provider, Scope
 
 from parlor.core.collected import Tools
 from parlor.tools.arguments import ArgumentCheck
-from parlor.tools.direct import DirectCalls
+from parlor.tools.direct import DirectCalls, ReviewedCalls
 from parlor.tools.executor import ToolExecutor
 from parlor.tools.mcp.provider import provide_mcp
 from parlor.tools.policy import ToolPolicy
@@ -19,7 +19,7 @@ def _registry(tools: Tools, policy: ToolPolicy) -> ToolRegistry:
 
 def tools_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(ArgumentCheck, DirectCalls, ToolExecutor, ToolPolicy, ToolRunner)
+    provider.provide_all(ArgumentCheck, DirectCalls, ReviewedCalls, ToolExecutor, ToolPolicy, ToolRunner)
     provider.provide(_registry)
     provider.provide(ToolsUserData)
     provide_mcp(provider)

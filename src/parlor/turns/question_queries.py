@@ -64,15 +64,15 @@ def find_question(tx: Transaction, question_id: UUID, turn_id: UUID, account_id:
 
 
 _waiting_for = statement(
-    select(TurnQuestion.id, TurnQuestion.turn_id)
+    select(TurnQuestion.id, TurnQuestion.turn_id, TurnQuestion.key)
     .join(Turn, Turn.id == TurnQuestion.turn_id)
-    .where(Turn.account_id == bindparam("account_id"), Turn.session_id.is_not(None), TurnQuestion.state == "open", TurnQuestion.key == bindparam("key"))
+    .where(Turn.account_id == bindparam("account_id"), Turn.session_id.is_not(None), TurnQuestion.state == "open", TurnQuestion.kind == bindparam("kind"))
 )
 
 
-def questions_waiting_for(tx: Transaction, account_id: UUID, key: str) -> list[Any]:
-    """Open questions of this account with that key."""
-    return tx.run(_waiting_for, account_id=account_id, key=key).all()
+def questions_waiting_for(tx: Transaction, account_id: UUID, kind: str) -> list[Any]:
+    """Open questions of this account of that kind: (id, turn_id, key)."""
+    return tx.run(_waiting_for, account_id=account_id, kind=kind).all()
 
 
 _answer = statement(

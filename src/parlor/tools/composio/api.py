@@ -38,12 +38,13 @@ from parlor.tools.composio.schemas import (
     ConnectionBegun,
     ConnectionInitiate,
     ConnectionRead,
-    ExecutionRead,
     ToolkitRead,
 )
 from parlor.tools.composio.settings import TOOLKIT_PATTERN
 from parlor.tools.composio.toolkits import Toolkits
+from parlor.tools.errors import ApprovalRequired, InputNeeded, ToolDenied
 from parlor.tools.ports import ToolCaller
+from parlor.tools.schemas import ToolCallRead
 
 router = Router(prefix="/composio", tags=["composio"])
 
@@ -121,11 +122,16 @@ async def delete_connection(connection_id: UUID, caller: ChatDep, connections: F
 
 @router.post(
     "/tools/{slug}/execute",
-    responses=documents(NoSuchAction, NoSuchToolkit, NoSuchConnection, NotConnected, NoVersion, ComposioRefused, *_FAILURES),
+    responses=documents(
+        NoSuchAction, NoSuchToolkit, NoSuchConnection, NotConnected, NoVersion, ComposioRefused, ToolDenied, ApprovalRequired, InputNeeded, *_FAILURES
+    ),
 )
-async def execute_action(slug: Annotated[str, Path(max_length=200)], body: ActionExecute, caller: ChatDep, executing: FromDishka[Executing]) -> ExecutionRead:
-    """Execute an action with the caller's own connection. What the action itself says went wrong is in `error`."""
-    return ExecutionRead.of(await executing.execute(ToolCaller.of(caller), slug, body.arguments, connection_id=body.connection_id))
+async def execute_action(slug: Annotated[str, Path(max_length=200)], body: ActionExecute, caller: ChatDep, executing: FromDishka[Executing]) -> ToolCallRead:
+    """Execute an action with the caller's own connection. What the action itself says went wrong is in `error`.
+
+    One that a person has to look at first answers 409 `tools.approval_required` with `confirm`: send it along to say yes.
+    """
+    return await executing.execute(ToolCaller.of(caller), slug, body.arguments, connection_id=body.connection_id, confirm=body.confirm)
 
 
 def _cursor(scope: str, cursor: str | None) -> str | None:

@@ -1,7 +1,6 @@
 """`parlor composio`."""
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -97,7 +96,8 @@ def execute(
         from parlor.tools.ports import ToolCaller
 
         caller = ToolCaller(await _account_of(container, user), is_unlimited=True)
-        return asdict(await (await container.get(Executing)).execute(caller, slug, given))
+        done = await (await container.get(Executing)).execute_for(caller, slug, given)
+        return {"result": done.result, "error": done.error}
 
     # what is found out about a connection is an event that other modules hear
     done = out.run(work, everything=True)

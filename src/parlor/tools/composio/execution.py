@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -14,43 +12,45 @@ from parlor.tools.composio.definitions import Definition, definition_of, tool_na
 from parlor.tools.composio.errors import NoSuchAction, NotConnected
 from parlor.tools.composio.policy import ToolkitPolicy
 from parlor.tools.composio.tool import ComposioTool, Workshop
-from parlor.tools.ports import ExecutionContext, ToolCaller
-from parlor.tools.running import ToolRunner
+from parlor.tools.composio.wire import Action
+from parlor.tools.direct import ReviewedCalls
+from parlor.tools.executor import ToolExecutor
+from parlor.tools.ports import ExecutionContext, Offer, ToolCaller
+from parlor.tools.schemas import ToolCallRead
 from parlor.turns import ToolResult
 
 _SLUG = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,199}")
 
 
-@dataclass(frozen=True)
-class Execution:
-    """`error` is what the action says when it failed. `took_ms` is all of it, as the caller waits for it."""
-
-    result: Any
-    error: str | None
-    took_ms: float
-
-
 class Executing:
-    def __init__(self, workshop: Workshop, policy: ToolkitPolicy, runner: ToolRunner) -> None:
+    def __init__(self, workshop: Workshop, policy: ToolkitPolicy, reviewed: ReviewedCalls, executor: ToolExecutor) -> None:
         self._workshop = workshop
         self._policy = policy
-        self._runner = runner
+        self._reviewed = reviewed
+        self._executor = executor
 
-    async def execute(self, caller: ToolCaller, slug: str, arguments: Mapping[str, Any], *, connection_id: UUID | None = None) -> Execution:
-        """Raises NotConfigured, NoSuchConnection, NotConnected before anything is asked for; NoSuchAction, NoSuchToolkit; what Composio's failures are."""
+    async def execute(
+        self, caller: ToolCaller, slug: str, arguments: Mapping[str, Any], *, connection_id: UUID | None = None, confirm: str | None = None
+    ) -> ToolCallRead:
+        """Raises NotConfigured, NoSuchConnection, NotConnected before anything is asked for; NoSuchAction, NoSuchToolkit, ToolDenied, ApprovalRequired,
+        InputNeeded; what Composio's failures are."""
+        offer = await self._offer(caller, slug, connection_id)
+        return await self._reviewed.run(offer, arguments, caller, confirm=confirm)
+
+    async def execute_for(self, caller: ToolCaller, slug: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """At the operator's command line: who types it has looked at it. Raises like `execute`, and InputRequired."""
+        return await self._executor.directly(await self._offer(caller, slug, None), arguments, ExecutionContext(caller, call_id=str(new_id())))
+
+    async def _offer(self, caller: ToolCaller, slug: str, connection_id: UUID | None) -> Offer:
         self._workshop.client.require()
         slug = slug.upper()
         if _SLUG.fullmatch(slug) is None:
             raise NoSuchAction
         connection = await self._connection(caller, slug, connection_id)
-        tool = await self._tool(caller, slug, connection)
-        began = perf_counter()
-        done = await self._run(tool, arguments, ExecutionContext(caller, call_id=str(new_id())))
-        return Execution(done.result, done.error, round((perf_counter() - began) * 1000, 1))
-
-    async def _run(self, tool: ComposioTool, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
-        """The one place where a tool is run for this room."""
-        return await self._runner.run(tool, arguments, context)
+        action = await self._action(caller, slug, connection)
+        definition = definition_of(action) or Definition(tool_name(slug), "", {})
+        tool = ComposioTool(self._workshop, action, definition, pinned=connection)
+        return Offer(tool, "composio", needs_approval=self._policy.needs_approval(action.toolkit.slug, slug))
 
     async def _connection(self, caller: ToolCaller, slug: str, connection_id: UUID | None) -> Connection | None:
         """The caller's own that fits the action: the one named, else the newest. None for an action that is known to need none."""
@@ -71,7 +71,7 @@ class Executing:
             raise NotConnected(toolkit)
         return found
 
-    async def _tool(self, caller: ToolCaller, slug: str, connection: Connection | None) -> ComposioTool:
+    async def _action(self, caller: ToolCaller, slug: str, connection: Connection | None) -> Action:
         toolkit = connection.toolkit if connection is not None else self._likely_toolkit(slug)
         self._policy.require(caller, toolkit)
         if not self._policy.allows(toolkit, slug):
@@ -79,8 +79,7 @@ class Executing:
         action = await self._workshop.catalogue.action(toolkit, slug)
         if action.slug != slug or action.toolkit.slug != toolkit or (connection is None and not action.no_auth):
             raise NotConnected(action.toolkit.slug)
-        definition = definition_of(action) or Definition(tool_name(slug), "", {})
-        return ComposioTool(self._workshop, action, definition, pinned=connection)
+        return action
 
     def _likely_toolkit(self, slug: str) -> str:
         """By the names that are known, else the first word."""

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from parlor.tools.composio.callbacks import MAX_CALLBACK
 from parlor.tools.composio.connections import Begun, Connection
 from parlor.tools.composio.definitions import tool_name, visible
-from parlor.tools.composio.execution import Execution
 from parlor.tools.composio.settings import TOOLKIT_PATTERN
 from parlor.tools.composio.statuses import Status
 from parlor.tools.composio.wire import Action, AuthConfig, MadeAuthConfig, Toolkit
@@ -154,15 +153,4 @@ class ConnectionRead(BaseModel):
 class ActionExecute(_Body):
     arguments: dict[str, Any] = Field(default_factory=dict)
     connection_id: UUID | None = Field(default=None, description="One of yours; left out: the newest of the toolkit.")
-
-
-class ExecutionRead(BaseModel):
-    """`error` instead of a result when the action failed."""
-
-    result: Any = None
-    error: str | None = None
-    took_ms: float
-
-    @classmethod
-    def of(cls, execution: Execution) -> "ExecutionRead":
-        return cls(result=execution.result, error=execution.error, took_ms=execution.took_ms)
+    confirm: str | None = Field(default=None, max_length=200, description="What a refusal with `tools.approval_required` gave: you have looked at the call.")
