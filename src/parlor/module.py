@@ -7,7 +7,8 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,9 +150,15 @@ def _built_in() -> list[Found]:
     return [Found(module, "built-in", is_on=True) for each, where in loaded for module in _modules_of(each, where)]
 
 
+@cache
+def _entry_points(path: tuple[str, ...]) -> Sequence[EntryPoint]:
+    """What is installed on this path, looked for once: every package's metadata is read for it."""
+    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
+
+
 def _installed(off: set[str]) -> list[Found]:
     rows: list[Found] = []
-    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+    for point in _entry_points(tuple(sys.path)):
         origin = f"installed: {point.dist.name}" if point.dist else "installed"
         where = f"The installed module {point.name!r} ({point.value})"
         try:

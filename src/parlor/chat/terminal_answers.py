@@ -53,7 +53,8 @@ async def _decided(console: "Console", ask: Ask) -> GivenAnswer:
 async def _filled_in(question: Mapping[str, Any], console: "Console", ask: Ask) -> GivenAnswer:
     """One line for each field; an empty one leaves it out. Numbers and yes or no are read as JSON."""
     form: dict[str, Any] = {}
-    fields: dict[str, dict[str, Any]] = (question["schema"] or {}).get("properties") or {}
+    schema: Mapping[str, Any] = question["schema"] or {}
+    fields: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     for name, field in fields.items():
         said = await ask(console.input, f"{printable(str(field.get('title') or name))}> ")
         if said is None:
