@@ -1,11 +1,12 @@
 """Settings of tools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from parlor.core.settings import RootSettings
 from parlor.tools.composio.settings import ComposioSettings
 from parlor.tools.mcp.settings import McpSettings
 
@@ -45,3 +46,6 @@ class ToolSettings(BaseModel):
     def file_problems(self, place: Path, variables: Mapping[str, str]) -> Sequence[str]:
         """Of mcp.json; what is wrong with a plugin is told where servers are listed."""
         return self.server_files(place, variables).read().problems
+
+    def warnings(self, _root: RootSettings) -> Iterable[str]:
+        yield from self.composio.warnings()

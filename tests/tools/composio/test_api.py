@@ -1,5 +1,6 @@
 """Composio over HTTP, as users and administrators call it."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from parlor.core.ids import new_id
 from parlor.tools.composio.connections import user_id_of
 from tests.support.administrators import administrator
 from tests.support.chat import Person
-from tests.support.composio import API_KEY, VERSION, ComposioServer
+from tests.support.composio import API_KEY, VERSION, ComposioServer, Trouble
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 from tests.tools.composio.conftest import connect, finish, settings_for, until
@@ -260,3 +261,33 @@ async def test_no_key_is_in_what_an_action_answers(open_served: OpenServed, comp
         answers.append(await execute(ann, "GITHUB_CREATE_ISSUE"))
     assert all(each.status_code == 200 for each in answers)
     assert [API_KEY in each.text for each in answers] == [False] * 3
+
+
+@ON_ONE
+async def test_an_operators_auth_config_that_is_gone_is_said(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
+    house = await open_served(settings=settings_for(composio, **{"tools.composio.toolkits": {"github": {"auth_config_id": "ac_gone"}}}))
+    ann = await house.person()
+    assert problem(await ann.client.post("/composio/connections/initiate", json={"toolkit": "github"})) == (422, "composio.no_such_auth_config")
+
+
+@ON_ONE
+async def test_an_address_to_sign_in_at_is_one_of_the_web(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
+    house = await open_served(settings=settings_for(composio))
+    ann = await house.person()
+    for url in ("javascript:alert(1)", "", "//x", "https://a@b/"):
+        body = f'{{"connected_account_id": "ca_x", "redirect_url": "{url}", "link_token": "l"}}'
+        composio.trouble = Trouble(where="/link", body=body)
+        assert problem(await ann.client.post("/composio/connections/initiate", json={"toolkit": "github"})) == (502, "bad_upstream")
+    assert (await ann.client.get("/composio/connections")).json()["items"] == []
+    composio.trouble = Trouble(where="/link", body='{"connected_account_id": "ca_x", "redirect_url": "https://sign.in/x", "link_token": "l"}')
+    answers = [await ann.client.post("/composio/connections/initiate", json={"toolkit": "github"}) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 502]  # one connected account belongs to one connection
+
+
+@ON_ONE
+async def test_two_who_come_at_once_make_one_auth_config(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
+    house = await open_served(settings=settings_for(composio))
+    people = [await house.person() for _ in range(4)]
+    answers = await asyncio.gather(*(each.client.post("/composio/connections/initiate", json={"toolkit": "github"}) for each in people))
+    assert [each.status_code for each in answers] == [201] * 4
+    assert len(composio.auth_configs) == 1

@@ -10,10 +10,12 @@ from pydantic import SecretStr
 from parlor.core.errors import ParlorError
 from parlor.core.outbound import Outbound, OutboundSettings
 from parlor.core.resilience import BreakerState, CircuitOpen
+from parlor.core.settings import RootSettings
 from parlor.tools.composio.client import ComposioClient
 from parlor.tools.composio.errors import ComposioBusy, ComposioRefused, ComposioUnavailable, KeyRefused, NotConfigured, UnknownToComposio
 from parlor.tools.composio.settings import ComposioSettings
 from parlor.tools.composio.transport import Transport
+from parlor.tools.settings import ToolSettings
 from tests.support.composio import API_KEY, VERSION, ComposioServer, Trouble
 
 Make = Callable[..., ComposioClient]
@@ -198,3 +200,9 @@ def test_a_key_with_odd_characters_or_a_wrong_toolkit_is_refused() -> None:
 def test_approval_is_required_for_all_or_for_globs(given: Any, globs: tuple[str, ...]) -> None:
     settings = ComposioSettings.model_validate({"toolkits": {"github": {"require_approval": given}}})
     assert settings.toolkits["github"].require_approval == globs
+
+
+@pytest.mark.parametrize(("base_url", "is_warned"), [("http://composio.internal", True), ("https://composio.internal", False), ("http://127.0.0.1:8", False)])
+def test_a_key_in_the_clear_is_warned_of(base_url: str, is_warned: bool) -> None:
+    settings = ToolSettings.model_validate({"composio": {"api_key": "ak_1", "base_url": base_url}})
+    assert any("travels in the clear" in each for each in settings.warnings(RootSettings())) is is_warned

@@ -41,7 +41,8 @@ async def test_five_hundred_calls_of_two_people_never_cross(open_served: OpenSer
     done = await asyncio.gather(*(call(number) for number in range(CALLS)))
     assert [each for each in done if each[1] not in own[each[0]] or each[2] != 0] == []
     assert len(composio.executed) == CALLS
-    assert all(composio.accounts[account or ""].user_id == user_id for account, user_id, _, _ in composio.executed)
+    newest = {each.user_id: each.id for each in composio.accounts.values()}
+    assert {(account, user_id) for account, user_id, _, _ in composio.executed} == {(account, user_id) for user_id, account in newest.items()}
 
 
 async def test_an_export_tells_of_connections_and_erasing_deletes_them_at_composio(open_served: OpenServed, composio: ComposioServer) -> None:

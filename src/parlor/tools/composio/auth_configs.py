@@ -1,7 +1,7 @@
 """Auth configs: how users of a toolkit sign in. Composio keeps them; here is which one a sign-in goes through."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parlor.tools.composio.client import ComposioClient
@@ -41,15 +41,21 @@ class AuthConfigs:
             return operators
         if operators is not None and not caller.is_unlimited:
             raise NoSuchAuthConfig
-        async with self._making:  # two who come at once find one
-            usable = [each for each in (await self._client.auth_configs(toolkit=toolkit)).items if _is_usable(each, toolkit)]
-            if wanted is not None:
-                if wanted not in {each.id for each in usable}:
-                    raise NoSuchAuthConfig
-                return wanted
-            if usable:
-                return max(usable, key=lambda each: each.created_at or "").id
-            return (await self._made_managed(toolkit)).auth_config.id
+        usable = await self._usable(toolkit)
+        if wanted is not None:
+            if wanted not in {each.id for each in usable}:
+                raise NoSuchAuthConfig
+            return wanted
+        if not usable:
+            async with self._making:  # two who come at once make one
+                usable = await self._usable(toolkit)
+                if not usable:
+                    return (await self._made_managed(toolkit)).auth_config.id
+        return max(usable, key=lambda each: each.created_at or "").id
+
+    async def _usable(self, toolkit: str) -> Sequence[AuthConfig]:
+        found = (await self._client.auth_configs(toolkit=toolkit)).items
+        return [each for each in found if each.status == "ENABLED" and each.toolkit.slug in ("", toolkit)]
 
     async def _made_managed(self, toolkit: str) -> MadeAuthConfig:
         try:
@@ -57,7 +63,3 @@ class AuthConfigs:
         except ComposioRefused as error:
             cure = "an administrator makes an auth config for it first (POST /composio/auth-configs)"
             raise ComposioRefused(f"Composio has no sign-in of its own for {toolkit}: {cure}.", **error.facts) from error
-
-
-def _is_usable(config: AuthConfig, toolkit: str) -> bool:
-    return config.status == "ENABLED" and config.toolkit.slug in ("", toolkit)

@@ -15,7 +15,7 @@ from parlor.tools.composio import queries
 from parlor.tools.composio.auth_configs import AuthConfigs
 from parlor.tools.composio.callbacks import Callbacks
 from parlor.tools.composio.client import ComposioClient
-from parlor.tools.composio.errors import NoSuchConnection, TooManySignIns, UnknownToComposio
+from parlor.tools.composio.errors import NoSuchAuthConfig, NoSuchConnection, TooManySignIns, UnknownToComposio
 from parlor.tools.composio.events import ComposioConnectionActive, ComposioConnectionFailed
 from parlor.tools.composio.policy import ToolkitPolicy
 from parlor.tools.composio.settings import ComposioSettings
@@ -88,7 +88,10 @@ class Connections:
         if await self._db.read(lambda tx: queries.count_initiated(tx, caller.account_id)) >= MOST_SIGN_INS:
             raise TooManySignIns
         chosen = await self._auth_configs.chosen(caller, toolkit, auth_config_id)
-        link = await self._client.link(auth_config_id=chosen, user_id=user_id_of(caller.account_id), callback_url=callback_url)
+        try:
+            link = await self._client.link(auth_config_id=chosen, user_id=user_id_of(caller.account_id), callback_url=callback_url)
+        except UnknownToComposio as error:
+            raise NoSuchAuthConfig from error
         redirect_url = _checked_redirect(link.redirect_url)
         connection_id = new_id()
 

@@ -1,14 +1,14 @@
 """Settings of Composio."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from parlor.accounts import GROUP_PATTERN
 from parlor.core.outbound import Timeouts
-from parlor.core.web.public_url import public_url
+from parlor.core.web.public_url import is_loopback_url, public_url
 
 PUBLIC_BASE_URL = "https://backend.composio.dev"
 CONCRETE_VERSION = r"\d{8}_\d{2}"
@@ -52,7 +52,7 @@ class ComposioSettings(BaseModel):
     base_url: str = Field(default=PUBLIC_BASE_URL, description="Where Composio is, with or without /api/v3.1.")
     connect_seconds: float = Field(default=10, gt=0, description="Until it has accepted the connection.")
     answer_seconds: float = Field(default=20, gt=0, description="Until it has answered anything but the execution of an action.")
-    execute_seconds: float = Field(default=60, gt=0, description="Until an action is done.")
+    execute_seconds: float = Field(default=45, gt=0, description="Until an action is done; less than tools.timeout_seconds.")
     watch_seconds: float = Field(default=900, ge=1, description="How long a person has to finish a sign-in that was begun.")
     poll_seconds: float = Field(default=2, gt=0, le=60, description="The first pause between two looks at a sign-in; they grow to half a minute.")
     refresh_seconds: float = Field(default=3600, ge=1, description="How old the known definitions of actions may be.")
@@ -82,6 +82,10 @@ class ComposioSettings(BaseModel):
         if wrong := next((name for name in value if re.fullmatch(TOOLKIT_PATTERN, name) is None), None):
             raise ValueError(f"{wrong!r} is no toolkit: use its slug in lower case, such as github or googlecalendar")
         return value
+
+    def warnings(self) -> Iterable[str]:
+        if self.api_key is not None and self.base_url.startswith("http:") and not is_loopback_url(self.base_url):
+            yield f"The key of Composio travels in the clear to {self.base_url}: write https:// in PARLOR_TOOLS__COMPOSIO__BASE_URL."
 
     def timeouts(self, answer_seconds: float) -> Timeouts:
         return Timeouts(self.connect_seconds, answer_seconds, answer_seconds, answer_seconds + self.connect_seconds)
