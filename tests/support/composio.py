@@ -88,6 +88,8 @@ class ComposioServer:
     executed: list[tuple[str | None, str, str, str | None]] = field(default_factory=list[tuple[str | None, str, str, str | None]])
     came: threading.Event = field(default_factory=threading.Event)
     actions: dict[str, str] = field(default_factory=lambda: dict(ACTIONS))
+    private: set[str] = field(default_factory=set[str])
+    """Actions that need a connected account though their toolkit does not."""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _released: threading.Event = field(default_factory=threading.Event)
 
@@ -195,7 +197,7 @@ class ComposioServer:
         return {
             "slug": slug, "name": slug.title(), "description": f"Does {slug}.\u200b", "human_description": None, "is_deprecated": False, "tags": [],
             "toolkit": {"slug": toolkit, "name": toolkit.title(), "logo": logo}, "input_parameters": schema, "output_parameters": {"type": "object"},
-            "no_auth": TOOLKITS[toolkit], "available_versions": [OLDER, VERSION], "version": version, "scopes": [], "deprecated": deprecated,
+            "no_auth": TOOLKITS[toolkit] and slug not in self.private, "available_versions": [OLDER, VERSION], "version": version, "scopes": [], "deprecated": deprecated,
         }  # fmt: skip
 
     async def _execute(self, request: Request) -> Response:

@@ -132,6 +132,10 @@ async def test_what_needs_no_connection_is_executed_without_one(open_served: Ope
         return (await execute(ann, "WEATHERMAP_WEATHER")).status_code == 200
 
     await until(knows)
+    composio.actions |= {"WEATHERMAP_MY_PLACES": "weathermap", "WEATHERMAP_MAIL": "gmail"}
+    composio.private.add("WEATHERMAP_MY_PLACES")
+    for slug in ("WEATHERMAP_MY_PLACES", "WEATHERMAP_MAIL"):  # by their names they belong to a toolkit that needs none
+        assert problem(await execute(ann, slug)) == (409, "composio.not_connected")
     assert composio.executed == [(None, user_id_of(UUID(ann.id)), "WEATHERMAP_WEATHER", VERSION)]
 
 
