@@ -197,7 +197,8 @@ class ComposioServer:
         return {
             "slug": slug, "name": slug.title(), "description": f"Does {slug}.\u200b", "human_description": None, "is_deprecated": False, "tags": [],
             "toolkit": {"slug": toolkit, "name": toolkit.title(), "logo": logo}, "input_parameters": schema, "output_parameters": {"type": "object"},
-            "no_auth": TOOLKITS[toolkit] and slug not in self.private, "available_versions": [OLDER, VERSION], "version": version, "scopes": [], "deprecated": deprecated,
+            "no_auth": TOOLKITS[toolkit] and slug not in self.private, "available_versions": [OLDER, VERSION], "version": version, "scopes": [],
+            "deprecated": deprecated,
         }  # fmt: skip
 
     async def _execute(self, request: Request) -> Response:

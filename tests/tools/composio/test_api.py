@@ -66,7 +66,8 @@ async def test_somebody_connects_executes_and_disconnects(open_served: OpenServe
 
     done = (await execute(ann, "github_create_issue", {"title": "Hello"})).json()
     assert (done["result"], done["error"]) == ({"canary": account.canary, "echo": {"title": "Hello"}}, None)
-    assert done["took_ms"] > 0
+    assert done["took_ms"] >= 0
+    assert [(each.tool, each.origin, each.state) for each in told if each.name == "tool.executed"] == [("composio_github_create_issue", "composio", "done")]
     assert composio.executed == [(account.id, account.user_id, "GITHUB_CREATE_ISSUE", VERSION)]
     failed = (await execute(ann, "GITHUB_CREATE_ISSUE", {"fails": True}, connection_id=read["id"])).json()
     assert (failed["result"], failed["error"]) == (None, "The repository is archived")
@@ -295,3 +296,21 @@ async def test_two_who_come_at_once_make_one_auth_config(open_served: OpenServed
     answers = await asyncio.gather(*(each.client.post("/composio/connections/initiate", json={"toolkit": "github"}) for each in people))
     assert [each.status_code for each in answers] == [201] * 4
     assert len(composio.auth_configs) == 1
+
+
+@ON_ONE
+async def test_an_action_that_a_person_looks_at_waits_for_a_yes_to_exactly_this_call(open_served: OpenServed, composio: ComposioServer, engine: str) -> None:
+    toolkits = {"github": {"require_approval": ["*_ISSUE"]}}
+    policy = {"composio_github_delete_*": "deny"}
+    house = await open_served(settings=settings_for(composio, **{"tools.composio.toolkits": toolkits, "tools.policy": policy}))
+    ann = await house.person()
+    await connect(ann, composio, "github")
+    refused = await execute(ann, "GITHUB_CREATE_ISSUE", {"title": "Hello"})
+    assert problem(refused) == (409, "tools.approval_required")
+    confirm = refused.json()["confirm"]
+    assert problem(await execute(ann, "GITHUB_CREATE_ISSUE", {"title": "Another"}, confirm=confirm)) == (409, "tools.approval_required")
+    assert problem(await execute(ann, "GITHUB_DELETE_A_REPOSITORY", confirm=confirm)) == (403, "tools.denied")
+    assert composio.executed == []
+    assert (await execute(ann, "GITHUB_CREATE_ISSUE", {"title": "Hello"}, confirm=confirm)).json()["error"] is None
+    assert "title" in (await execute(ann, "GITHUB_CREATE_ISSUE", {"title": 7}, confirm=confirm)).text
+    assert len(composio.executed) == 1
