@@ -1,6 +1,7 @@
 """Executing an action over HTTP and at the command line, strictly with the caller's own connection."""
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from parlor.tools.ports import ExecutionContext, Offer, ToolCaller
 from parlor.tools.schemas import ToolCallRead
 from parlor.turns import ToolResult
 
+_MOST_KEPT = 512
 _SLUG = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,199}")
 
 
@@ -28,6 +30,7 @@ class Executing:
         self._policy = policy
         self._reviewed = reviewed
         self._executor = executor
+        self._definitions: OrderedDict[str, tuple[Action, Definition]] = OrderedDict()
 
     async def execute(
         self, caller: ToolCaller, slug: str, arguments: Mapping[str, Any], *, connection_id: UUID | None = None, confirm: str | None = None
@@ -48,9 +51,17 @@ class Executing:
             raise NoSuchAction
         connection = await self._connection(caller, slug, connection_id)
         action = await self._action(caller, slug, connection)
-        definition = definition_of(action) or Definition(tool_name(slug), "", {})
-        tool = ComposioTool(self._workshop, action, definition, pinned=connection)
+        tool = ComposioTool(self._workshop, action, self._definition(action), pinned=connection)
         return Offer(tool, "composio", needs_approval=self._policy.needs_approval(action.toolkit.slug, slug))
+
+    def _definition(self, action: Action) -> Definition:
+        """The same for the same action: validators of arguments are kept by the very schema that they were made of."""
+        kept = self._definitions.get(action.slug)
+        if kept is None or kept[0] is not action:
+            kept = self._definitions[action.slug] = (action, definition_of(action) or Definition(tool_name(action.slug), "", {}))
+            if len(self._definitions) > _MOST_KEPT:
+                self._definitions.popitem(last=False)
+        return kept[1]
 
     async def _connection(self, caller: ToolCaller, slug: str, connection_id: UUID | None) -> Connection | None:
         """The caller's own that fits the action: the one named, else the newest. None for an action that is known to need none."""
