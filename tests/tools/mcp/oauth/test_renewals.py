@@ -83,6 +83,7 @@ async def test_fifty_refused_calls_renew_it_once(signed_in: Authorizer, house: A
     server.end_access()
     assert not server.is_good(await signed_in.authorization(spec_of(server), ann))
     assert await asyncio.gather(*(signed_in.challenged(spec_of(server), ann, INVALID) for _ in range(CALLS))) == [True] * CALLS
+    assert await signed_in.challenged(spec_of(server), ann, INVALID), "of a call that was sent before, and refused after"
     assert server.renewals == 1
     assert server.is_good(await signed_in.authorization(spec_of(server), ann))
 
