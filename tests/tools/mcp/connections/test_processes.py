@@ -134,12 +134,15 @@ async def test_what_even_the_warden_could_not_kill_is_found_at_the_next_start(tm
     assert not await asyncio.to_thread(until_gone, [server] if sys.platform == "linux" else [])
     assert is_alive(grandchild)
     # The leader has died with its parent, so the group is not known to be ours any more; one whose leader is alive is ended.
-    leader = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], start_new_session=True)
-    mark = started(leader.pid)
-    noted = {**json.loads(another), "groups": {str(leader.pid): mark, str(os.getpid()): "another time"}}
+    sleeper = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
+    leader, stranger = (subprocess.Popen(sleeper, start_new_session=True) for _ in range(2))
+    noted = {**json.loads(another), "groups": {str(leader.pid): started(leader.pid), str(stranger.pid): "another time"}}
     note.write_text(json.dumps(noted))
     assert Leftovers(tmp_path).sweep() == 1
     assert leader.wait(5) == -signal.SIGKILL
+    assert stranger.poll() is None  # only its id is the same
+    stranger.kill()
+    stranger.wait()
     assert not list(tmp_path.glob("*.json"))
     os.kill(grandchild, signal.SIGKILL)
 
