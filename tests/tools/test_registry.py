@@ -28,10 +28,15 @@ class Cupboard:
     """A source that gives some of its tools to staff alone."""
 
     def __init__(self, *tools: Named) -> None:
+        self.late: list[Named] = []
         self.offers = [Offer(tool, "cupboard", needs_approval=tool.name.endswith("_send")) for tool in tools]
 
     async def offered(self, caller: ToolCaller) -> Sequence[Offer]:
         return [offer for offer in self.offers if caller.may_use(frozenset({"staff"} if "secret" in offer.tool.name else ()))]
+
+    async def settle(self) -> None:
+        self.offers += [Offer(tool, "cupboard") for tool in self.late]
+        self.late.clear()
 
 
 def _registry(*offered: Any, **policy: Any) -> ToolRegistry:
@@ -102,3 +107,14 @@ def test_the_longest_glob_decides_and_an_agent_can_only_be_stricter(caller: Tool
     policy = ToolPolicy(ToolSettings(policy={"mail_*": "ask", "*": "allow"}, group_policy={"staff": {"mail_*": "allow"}}))
     (offer,) = Cupboard(Named(tool)).offers
     assert policy.decide(offer, caller, agent) == expected
+
+
+async def test_a_tool_that_is_named_before_its_source_has_looked_is_waited_for() -> None:
+    cupboard = Cupboard(Named("mail_read"))
+    cupboard.late.append(Named("mail_list"))
+    registry = _registry(Named("calculator"), cupboard)
+    assert (await registry.having("mail_read", ANN)).tool.name == "mail_read"
+    assert (await registry.toolbox(ANN)).names == ["calculator", "mail_read"], "nobody has waited"
+    assert (await registry.having("mail_list", ANN)).tool.name == "mail_list"
+    with pytest.raises(NoSuchTool, match="mail_list"):
+        await registry.having("mail_write", ANN)

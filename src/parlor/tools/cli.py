@@ -23,7 +23,7 @@ def list_tools(ctx: typer.Context) -> None:
         from parlor.tools.policy import ToolPolicy
         from parlor.tools.registry import ToolRegistry
 
-        policy, box = await container.get(ToolPolicy), await (await container.get(ToolRegistry)).toolbox(OPERATOR)
+        policy, box = await container.get(ToolPolicy), await (await container.get(ToolRegistry)).settled(OPERATOR)
         rows = [
             {"name": offer.tool.name, "origin": offer.origin, "policy": policy.decide(offer, OPERATOR), "description": _short(offer.tool.description)}
             for offer in box.offers

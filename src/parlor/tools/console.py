@@ -18,7 +18,7 @@ OPERATOR = ToolCaller(NOBODY, is_unlimited=True)
 
 async def called_by_operator(container: "AsyncContainer", name: str, text: str) -> Any:
     """The result of a tool. Raises NoSuchTool, BadArguments, ToolFailed, InputNeeded."""
-    offer = (await (await container.get(ToolRegistry)).toolbox(OPERATOR)).exactly(name)
+    offer = await (await container.get(ToolRegistry)).having(name, OPERATOR)
     arguments = arguments_of(text)
     if arguments is None:
         raise BadArguments()

@@ -76,7 +76,7 @@ class DirectCalls:
         self, name: str, arguments: Mapping[str, Any], caller: ToolCaller, *, confirm: str | None = None, answers: Forms | None = None
     ) -> ToolCallRead:
         """Raises NoSuchTool, ToolDenied, ApprovalRequired, InputNeeded."""
-        offer = (await self._registry.toolbox(caller)).exactly(name)
+        offer = await self._registry.having(name, caller)
         return await self._reviewed.run(offer, arguments, caller, confirm=confirm, answers=answers)
 
 

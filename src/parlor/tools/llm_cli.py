@@ -38,7 +38,7 @@ def call_with_tools(
         from parlor.tools.registry import ToolRegistry
 
         globs = [name.strip() for name in tools.split(",") if name.strip()]
-        chosen = (await (await container.get(ToolRegistry)).toolbox(CALLER)).chosen(globs)
+        chosen = (await (await container.get(ToolRegistry)).settled(CALLER)).chosen(globs)
         if globs == ["*"]:  # who names a tool has decided about it
             policy = await container.get(ToolPolicy)
             chosen = [offer for offer in chosen if policy.decide(offer, CALLER) == "allow"]

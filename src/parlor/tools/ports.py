@@ -129,3 +129,7 @@ class ToolSource(Protocol):
         Called once per turn: it must be cheap. Raises nothing.
         """
         ...
+
+    async def settle(self) -> None:
+        """Looks, within seconds, at what it knows nothing of yet: for somebody who has named a tool that is not there. Raises nothing."""
+        ...

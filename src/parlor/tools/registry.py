@@ -41,6 +41,17 @@ class ToolRegistry:
             offers += tuple(await source.offered(caller))
         return self._kept(tuple(offer for offer in offers if self._policy.decide(offer, caller) != "deny"))
 
+    async def settled(self, caller: ToolCaller) -> Toolbox:
+        """The same, once all sources have looked at what they know nothing of yet, which takes seconds: just after a start, and at the command line."""
+        for source in self._sources:
+            await source.settle()
+        return await self.toolbox(caller)
+
+    async def having(self, name: str, caller: ToolCaller) -> Offer:
+        """One tool that somebody has named. Raises NoSuchTool."""
+        offer = (await self.toolbox(caller)).find(name)
+        return offer if offer is not None else (await self.settled(caller)).exactly(name)
+
     def _kept(self, offers: tuple[Offer, ...]) -> Toolbox:
         key = tuple((id(offer.tool), offer.origin, offer.needs_approval) for offer in offers)
         box = self._boxes.get(key)

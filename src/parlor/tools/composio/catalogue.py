@@ -74,6 +74,12 @@ class Catalogue:
         if self._client.is_configured and is_old and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._learn(), name="composio catalogue")
 
+    async def settle(self, seconds: float) -> None:
+        """Until it has learned once what it knows nothing of yet, and no longer than that."""
+        self.wake()
+        if self._task is not None and not self.is_loaded:
+            await asyncio.wait([self._task], timeout=seconds)
+
     def job(self) -> Job:
         """Renews what this process knows, on time; other processes find out that theirs is old when somebody asks."""
 

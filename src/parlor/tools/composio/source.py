@@ -13,6 +13,8 @@ ORIGIN = "composio"
 
 log = get_logger("parlor.tools")
 
+SETTLE_SECONDS = 20.0
+
 
 class ComposioToolSource:
     """Whoever may use a toolkit is offered its tools before they have connected it: the first call asks them to."""
@@ -31,6 +33,10 @@ class ComposioToolSource:
             if self._policy.may_use(caller, toolkit)
             for offer in self._offers_of(toolkit, known)
         ]
+
+    async def settle(self) -> None:
+        """What ToolSource promises: until the first definitions are there."""
+        await self._workshop.catalogue.settle(SETTLE_SECONDS)
 
     def _offers_of(self, toolkit: str, known: Known) -> Sequence[Offer]:
         """Made once for what is known."""

@@ -21,6 +21,7 @@ logger = structlog.get_logger("parlor.tools.mcp")
 
 
 _MOST_CALLERS = 500
+SETTLE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,15 @@ class McpToolSource:
         except Exception:
             logger.exception("mcp.offer_failed", account_id=str(caller.account_id))
             return []
+
+    async def settle(self) -> None:
+        """What ToolSource promises: at the operator's servers that nobody has looked at yet."""
+        try:
+            known = await self._servers.known()
+            unseen = [key for key, each in known.items() if each.spec.owner_id is None and self._servers.look_of(each) is None]
+            await self._servers.look_at(unseen, SETTLE_SECONDS)
+        except Exception:
+            logger.exception("mcp.settle_failed")
 
     async def _offers(self, caller: ToolCaller) -> Sequence[tuple[Known, Offer]]:
         """The same objects as long as nothing changes, since others keep what they make of them."""
