@@ -13,10 +13,10 @@ import pytest
 from parlor.core.outbound import Outbound, OutboundSettings
 from parlor.tools.errors import ToolError
 from parlor.tools.mcp.connections.pool import McpConnections
-from parlor.tools.mcp.specs import Challenge, ServerSpec
+from parlor.tools.mcp.specs import ServerSpec
 from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, ToolCaller
 from tests.support.mcp.raw_http import Exchange, run_raw_http, text
-from tests.support.mcp.servers import http, run_everything
+from tests.support.mcp.servers import http
 
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}}
 
@@ -76,71 +76,6 @@ async def test_a_redirect_is_followed_within_its_origin_only(is_trusted: bool, o
         assert len(raw.requests) <= 8  # two requests of four hops each
         await pool.close()
     await door.close()
-
-
-class Grants:
-    """Who has signed in, with which token; `valid` are the tokens that the server still takes."""
-
-    def __init__(self) -> None:
-        self.tokens = dict[Any, str]()
-        self.renewed = dict[str, str]()
-        self.challenges = list[Challenge]()
-
-    async def authorization(self, spec: ServerSpec, caller: ToolCaller) -> str | None:
-        return f"Bearer {self.tokens[caller.account_id]}" if caller.account_id in self.tokens else None
-
-    async def challenged(self, spec: ServerSpec, caller: ToolCaller, challenge: Challenge) -> bool:
-        self.challenges.append(challenge)
-        token = self.tokens.get(caller.account_id)
-        if token in self.renewed:
-            self.tokens[caller.account_id] = self.renewed[token]
-            return True
-        return False
-
-    async def sign_in(self, spec: ServerSpec, caller: ToolCaller, challenge: Challenge | None) -> Asked:
-        assert challenge is not None
-        return Asked("signin", challenge.www_authenticate, "k", url=f"https://example.com/{caller.account_id}")
-
-
-async def test_each_user_signs_in_and_is_called_for_with_their_own_grant(open_pool: Callable[..., McpConnections]) -> None:
-    grants, valid, ann, bob = Grants(), {"a1", "b1"}, context(), context()
-    pool = open_pool(authorizer=grants)
-
-    async def before(exchange: Exchange) -> bool:
-        if exchange.headers.get("authorization", "").removeprefix("Bearer ") in valid:
-            return False
-        await exchange.reply(401, www_authenticate='Bearer resource_metadata="https://example.com/meta"')
-        return True
-
-    async def whoami(exchange: Exchange) -> None:
-        await exchange.answer(text(exchange.headers["authorization"]))
-
-    async with run_raw_http({"whoami": whoami}, before=before) as raw:
-        spec = http(raw.url, uses_sign_in=True)
-        with pytest.raises(InputRequired) as required:
-            await result(pool, spec, "whoami", ann)
-        assert required.value.asked.url == f"https://example.com/{ann.account_id}"
-        assert required.value.asked.text == 'Bearer resource_metadata="https://example.com/meta"'
-        assert len(raw.requests) == 1  # nothing that follows could end otherwise
-
-        grants.tokens |= {ann.account_id: "a1", bob.account_id: "b1"}
-        assert await asyncio.gather(*(result(pool, spec, "whoami", each) for each in (ann, bob) * 5)) == ["Bearer a1", "Bearer b1"] * 5
-        assert pool.status(spec).connections == 2
-
-        valid.remove("a1")  # it has run out, and can be renewed
-        valid.add("a2")
-        grants.renewed["a1"] = "a2"
-        grants.challenges.clear()
-        assert await result(pool, spec, "whoami", ann) == "Bearer a2"
-        assert len(grants.challenges) == 1
-
-        valid.clear()  # it was taken back; one repetition and no more
-        grants.renewed = {"a2": "a3", "a3": "a2"}
-        raw.requests.clear()
-        with pytest.raises(InputRequired):
-            await result(pool, spec, "whoami", ann)
-        assert len(raw.requests) == 2
-        assert pool.status(spec).state == "ready"
 
 
 async def test_a_server_that_refuses_the_operators_key_says_so(pool: McpConnections) -> None:
@@ -390,54 +325,3 @@ async def test_cancelling_a_caller_closes_its_request(era: str, pool: McpConnect
         (request,) = [each for each in raw.requests if "endless_events" in str(each.message)]
         await asyncio.wait_for(request.gone.wait(), 5)
         assert await result(pool, spec, "echo", text="x") == "x"
-
-
-async def _silent(exchange: Exchange) -> None:
-    await exchange.gone.wait()
-
-
-async def _drips(exchange: Exchange) -> None:
-    while not exchange.gone.is_set():
-        await exchange.send(b": hello\n\n")
-        await asyncio.sleep(0.01)
-
-
-async def _leads_elsewhere(exchange: Exchange) -> None:
-    await exchange.send(b"event: endpoint\ndata: http://example.com/messages\n\n")
-    await exchange.gone.wait()
-
-
-async def _ends(exchange: Exchange) -> None:
-    exchange.writer.close()
-
-
-async def _one_endless_event(exchange: Exchange) -> None:
-    await exchange.send(b"data: ")
-    while not exchange.gone.is_set():
-        await exchange.send(b"x" * 65536)
-
-
-@pytest.mark.parametrize("behaviour", [_silent, _drips, _leads_elsewhere, _ends, _one_endless_event])
-async def test_a_stream_of_the_older_transport_that_is_none(behaviour: Callable[[Exchange], Any], pool: McpConnections) -> None:
-    async def before(exchange: Exchange) -> bool:
-        await exchange.stream()
-        await behaviour(exchange)
-        return True
-
-    async with run_raw_http(before=before) as raw:
-        spec = ServerSpec("old", "old", "sse", "config", url=raw.url, is_trusted=True, connect_seconds=1)
-        with pytest.raises(ToolError, match=r"within 1 seconds|does not speak|did not accept|cannot be reached|did not answer"):
-            await result(pool, spec, "echo", text="x")
-        await asyncio.wait_for(raw.requests[0].gone.wait(), 5)
-
-
-async def test_one_refused_message_does_not_end_a_connection_of_the_older_transport(pool: McpConnections) -> None:
-    """The library would stop writing for good after the first."""
-    with run_everything("sse") as url:
-        limits = {"is_trusted": True, "timeout_seconds": 5}
-        spec = ServerSpec("old", "old", "sse", "config", url=url, **limits)
-        assert await result(pool, spec, "echo", message="x") == "Echo: x"
-        with pytest.raises(ToolError, match="HTTP status"):
-            await result(pool, spec, "echo", message="x" * 5_000_000)  # more than it takes
-        assert await result(pool, spec, "echo", message="x") == "Echo: x"
-        assert pool.status(spec).connections == 1
