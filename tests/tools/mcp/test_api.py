@@ -184,6 +184,17 @@ async def test_reload_says_what_is_new_and_has_looked_at_it(open_mcp: OpenMcp, t
     assert "cannot be read as JSON" in read(await admin.client.post("/mcp/reload"))["errors"][0]
 
 
+async def test_a_server_that_says_that_its_list_has_changed_is_asked_again(open_mcp: OpenMcp) -> None:
+    house, connections = await open_mcp()
+    admin = await administrator(house)
+    await ready(admin, "crm")
+    connections.servers["crm"].tools.append(tool("more"))
+    connections.say_changed("crm")
+    async with asyncio.timeout(10):
+        while len((await ready(admin, "crm"))["tools"]) < 2:  # noqa: ASYNC110  # a client has nothing else to wait for
+            await asyncio.sleep(0.05)
+
+
 async def test_health_is_degraded_while_an_operators_server_fails(open_mcp: OpenMcp) -> None:
     house, connections = await open_mcp()
     admin = await administrator(house)

@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +11,7 @@ import structlog
 
 from parlor.tools.errors import ToolError
 from parlor.tools.mcp.added import AddedServer, AddedServers, key_of
-from parlor.tools.mcp.definitions import hash_of, judge
+from parlor.tools.mcp.definitions import Judged, hash_of, judge
 from parlor.tools.mcp.errors import NoSuchServer
 from parlor.tools.mcp.files import FilesRead, ServerFiles
 from parlor.tools.mcp.known import Known, Look
@@ -57,6 +56,7 @@ class McpServers:
         self._looks: dict[str, Look] = {}
         self._looks_of_users: OrderedDict[tuple[str, UUID], Look] = OrderedDict()
         self._looking: dict[tuple[str, UUID], asyncio.Task[Look]] = {}
+        self._retiring: dict[str, asyncio.Task[None]] = {}
         self._seen_rows: object = None
         self._reloading = asyncio.Lock()
         self._listeners: list[Due] = []
@@ -84,7 +84,7 @@ class McpServers:
             await self._read_files()
         rows = await self._added.fresh()
         if rows is not self._seen_rows:
-            await self._take(rows)
+            self._take(rows)
         return self._known
 
     async def find(self, name: str, caller: ToolCaller) -> ServerSpec | None:
@@ -121,8 +121,9 @@ class McpServers:
             before = dict(self._known)
             await self._read_files()
             rows = await self._added.read()
-            await self._take(rows)
+            self._take(rows)
             now = self._known
+            await asyncio.gather(*self._retiring.values())
         problems = [known.problem for known in now.values() if known.spec.origin == "plugin" and known.problem is not None]
         return Reloaded(
             tuple(sorted(now.keys() - before.keys())),
@@ -139,7 +140,7 @@ class McpServers:
         self._is_read = True
         self._seen_rows = None
 
-    async def _take(self, rows: Mapping[str, AddedServer]) -> None:
+    def _take(self, rows: Mapping[str, AddedServer]) -> None:
         """From now on these, and the files' before them. What was there and is another now is looked at anew."""
         before, now = self._known, {**_of_rows(rows), **self._from_files}
         self._known, self._seen_rows = now, rows
@@ -149,11 +150,24 @@ class McpServers:
         if now != before:
             self.version += 1
         for key in moved:
-            with suppress(ToolError):
-                await self._connections.retire(key)
+            self._retire(key)
         for key in now:
             if now[key] != before.get(key):
                 self._tell_due(now[key])
+
+    def _retire(self, key: str) -> None:
+        """Beside whoever found out, which may be a turn: a process may take seconds to end. A look waits for it, so that it never asks the old one."""
+
+        async def retire() -> None:
+            try:
+                await self._connections.retire(key)
+            except Exception:
+                logger.exception("mcp.retire_failed", server=key)
+            finally:
+                if self._retiring.get(key) is asyncio.current_task():
+                    del self._retiring[key]
+
+        self._retiring[key] = asyncio.create_task(retire(), name=f"close the MCP server {key}")
 
     def _forget(self, key: str) -> None:
         self._looks.pop(key, None)
@@ -199,30 +213,36 @@ class McpServers:
             await asyncio.wait([asyncio.ensure_future(self.look(known)) for known in usable], timeout=seconds)
 
     async def _look(self, known: Known, caller: ToolCaller) -> Look:
-        spec, began = known.spec, time.monotonic()
-        definitions: Sequence[ToolDefinition] = ()
-        error = sign_in_url = None
+        began = time.monotonic()
+        if (retiring := self._retiring.get(known.spec.key)) is not None:
+            await asyncio.shield(retiring)
+        error: str | None = None
+        sign_in_url: str | None = None
+        judged = Judged((), {})
         try:
-            definitions = await self._connections.definitions(spec, caller)
-            if known.probe is not None:
-                await self._probe(known, caller)
+            judged = await self._listed(known, caller)
         except ToolError as failed:
             error = str(failed)
         except InputRequired as required:
             error, sign_in_url = required.asked.text, required.asked.url
         except Exception as failed:
-            logger.exception("mcp.look_failed", server=spec.key)
+            logger.exception("mcp.look_failed", server=known.spec.key)
             error = f"an internal error ({type(failed).__name__}): see the log"
         took_ms = round((time.monotonic() - began) * 1000, 1)
-        if error is not None:
-            found = Look(began, took_ms, error=error, sign_in_url=sign_in_url)
-        else:
-            judged = await asyncio.to_thread(judge, definitions)
-            if self._known.get(spec.key, known).spec == spec:
-                await self._pins.compare(spec, judged.definitions, is_whole=not spec.uses_sign_in)
-            found = Look(began, took_ms, {each.name: each for each in judged.definitions}, judged.left_out)
+        found = Look(began, took_ms, {each.name: each for each in judged.definitions}, judged.left_out, error, sign_in_url)
         self._keep(known, caller, found)
         return found
+
+    async def _listed(self, known: Known, caller: ToolCaller) -> Judged:
+        """What it offers now, compared with what it offered before. Raises ToolError and InputRequired."""
+        spec = known.spec
+        definitions = await self._connections.definitions(spec, caller)
+        if known.probe is not None:
+            await self._probe(known, caller)
+        judged = await asyncio.to_thread(judge, definitions)
+        if self._known.get(spec.key, known).spec == spec:
+            await self._pins.compare(spec, judged.definitions, is_whole=not spec.uses_sign_in)
+        return judged
 
     async def _probe(self, known: Known, caller: ToolCaller) -> None:
         probe = known.probe

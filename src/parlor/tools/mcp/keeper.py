@@ -1,6 +1,7 @@
 """What a server process does about MCP servers beside its requests: looks at them after the start, now and then, and when they or their files change."""
 
 import asyncio
+import math
 import random
 import time
 from contextlib import suppress
@@ -25,6 +26,8 @@ _FIRST_RETRY_SECONDS = 5.0
 _CALM_SECONDS = 2.0
 """The least between two looks at a server that says again and again that its list has changed."""
 _MOST_DUE = 1_000
+_GRANT_SECONDS = 60.0
+"""How long somebody who has not signed in at a server is not looked up again."""
 
 
 class McpKeeper:
@@ -37,6 +40,7 @@ class McpKeeper:
         self._due: dict[tuple[str, ToolCaller], float] = {}
         self._last: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._without_grant: dict[tuple[str, ToolCaller], float] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -106,10 +110,18 @@ class McpKeeper:
         """Where each user signs in, only for one who has: nobody is led to a sign-in that they did not ask for."""
         if not known.spec.uses_sign_in:
             return True
+        slot, now = (known.spec.key, caller), time.monotonic()
+        if caller is HOUSE or now - self._without_grant.get(slot, -math.inf) < _GRANT_SECONDS:
+            return False
         try:
-            return caller is not HOUSE and await self._authorizer.authorization(known.spec, caller) is not None
+            if await self._authorizer.authorization(known.spec, caller) is not None:
+                return True
         except ToolError:
-            return False  # it cannot be renewed now: whoever calls a tool is told
+            pass  # it cannot be renewed now: whoever calls a tool is told
+        self._without_grant[slot] = now
+        while len(self._without_grant) > _MOST_DUE:
+            self._without_grant.pop(next(iter(self._without_grant)))
+        return False
 
     async def _reload(self) -> None:
         with suppress_and_log():
