@@ -88,7 +88,7 @@ class Operation:
 
     def url(self, scene: Scene, **other: str) -> str:
         name = "weather" if "/mcp/" in self.path else "calculator"
-        values = {"component": "database", "model": "parlor/offline", "name": name, "tool": "forecast", "question_id": scene.answer_id}
+        values = {"component": "database", "model": "parlor/offline", "name": name, "tool": "forecast", "server": "notes", "question_id": scene.answer_id}
         values |= {**_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}
         query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}

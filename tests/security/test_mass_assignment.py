@@ -18,6 +18,7 @@ OFFICIAL = {
     ("POST /api/v1/api-keys", "scopes"),
     ("POST /api/v1/users", "role"), ("POST /api/v1/users", "groups"),
     *(("PATCH /api/v1/users/{user_id}", name) for name in ("role", "status", "groups")),
+    ("POST /api/v1/mcp/servers", "groups"), ("PATCH /api/v1/mcp/servers/{name}", "groups"),
     ("POST /api/v1/chat/message", "user_id"), ("POST /api/v1/chat/conversation", "user_id"), ("POST /api/v1/chat/analyze", "user_id"),
 }  # fmt: skip
 """What administrators do with it, and the scopes of one's own key, where `admin` is refused on its own account. `user_id` is one's own id, or an
@@ -69,7 +70,11 @@ async def test_a_body_where_none_is_taken_has_no_meaning(site: Site) -> None:
     before = await scene.seen()
     for operation in operations(await site.openapi()):
         if operation.schema is None and operation.method == "POST":
-            answer = await operation.call(scene.owner.client, scene, json=PRIVILEGES)
+            client = site.admin.client if operation.is_for_administrators else scene.owner.client
+            answer = await operation.call(client, scene, json=PRIVILEGES)
+            if operation.path.endswith("/sign-in"):
+                problem_of(answer, 404, "mcp.no_such_server")  # nobody signs in at the only server there
+                continue
             assert answer.status_code in (200, 201, 202), operation.name
     assert await scene.seen() == before
 
