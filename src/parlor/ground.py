@@ -29,10 +29,12 @@ def _house() -> "dishka.Provider":
 
     from parlor.core.clock import Clock, SystemClock
     from parlor.core.lifecycle import Residents, Shutdown, StartupNotices
+    from parlor.core.metrics import Metrics
 
     provider = Provider(scope=Scope.APP)
     provider.provide(SystemClock, provides=Clock)
     provider.provide(Shutdown)
+    provider.provide(Metrics)
     provider.provide(lambda: StartupNotices(), provides=StartupNotices)
     provider.provide(lambda: Residents(), provides=Residents)
     return provider

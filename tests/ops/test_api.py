@@ -94,3 +94,22 @@ async def test_many_probes_at_once_are_answered(house: ServedHouse) -> None:
     async with client(house) as http:
         answers = await asyncio.gather(*(http.get("/api/v1/health/detailed") for _ in range(50)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_metrics_are_for_this_machine_and_for_the_token(open_served: OpenServed) -> None:
+    token = "a-token-for-prometheus"
+    house = await open_served(settings={"ops.metrics_token": token})
+    ann = await house.person()
+    for expression in ("1+1", "1/0"):
+        await ann.client.post("/tools/calculator/call", json={"arguments": {"expression": expression}})
+    here = await ann.client.get(f"{house.base_url}/metrics")
+    assert (here.status_code, here.headers["content-type"].partition(";")[0], here.headers["cache-control"]) == (200, "text/plain", "no-store")
+    lines = here.text.splitlines()
+    assert 'parlor_tool_calls_total{state="done",tool="calculator"} 1.0' in lines
+    assert 'parlor_tool_calls_total{state="failed",tool="calculator"} 1.0' in lines
+    assert 'parlor_tool_call_seconds_count{tool="calculator"} 2.0' in lines
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    refused = await ann.client.get(f"{house.base_url}/metrics", headers=forwarded)
+    assert (refused.status_code, refused.json()["code"]) == (403, "metrics.refused")
+    opened = await ann.client.get(f"{house.base_url}/metrics", headers={**forwarded, "Authorization": f"Bearer {token}"})
+    assert opened.status_code == 200

