@@ -28,6 +28,11 @@ SHAPED_KEY = f"sk-{random_text(24)}"
 SIGNING = random_text(32)
 HEALTH = random_text(24)
 DATABASE = random_text(16)
+COMPOSIO = f"zc{random_text(20)}"
+TOOL_SERVER = f"zm{random_text(20)}"
+CHILD = f"ze{random_text(20)}"
+ADDED = f"za{random_text(20)}"
+"""Of tools: the key of Composio, a header and a variable in mcp.json, and a header that is sent over the API."""
 MISTYPED = f"wrong {random_text(16)}"
 NEW_PASSWORD = f"new {random_text(16)}"
 MESSAGE = "Zwetschgenkuchen"
@@ -49,6 +54,14 @@ class Ears:
         return answer
 
 
+def _tool_servers(folder: Path) -> Path:
+    """One that nobody answers at, and a program that is no server: it says back what it is told."""
+    file = folder / "mcp.json"
+    shut = {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": f"Bearer {TOOL_SERVER}"}}
+    file.write_text(json.dumps({"mcpServers": {"shut": shut, "parrot": {"command": "cat", "env": {"PARROT_KEY": CHILD}, "timeout": 1000}}}))
+    return file
+
+
 @pytest.fixture(params=ENGINES)
 async def planted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
     """A server in production, with the most talkative log there is."""
@@ -65,6 +78,9 @@ async def planted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         "PARLOR_LLM__MODELS": json.dumps({"shut/model": {"context_tokens": 4096}}),
         "PARLOR_LLM__BREAKER__FAILURES": "1000",  # each of the failures must reach us
         "PARLOR_DATABASE__POOL_TIMEOUT_SECONDS": "1",
+        "PARLOR_TOOLS__MCP_CONFIG": str(_tool_servers(tmp_path)),
+        "PARLOR_TOOLS__COMPOSIO__API_KEY": COMPOSIO,
+        "PARLOR_TOOLS__COMPOSIO__BASE_URL": "http://127.0.0.1:1",
     }
     with ExitStack() as stack:
         if request.param == "postgres":
@@ -130,6 +146,27 @@ async def let_people_fail(ears: Ears, member: Member, password: str) -> None:
     for _ in range(2):
         await ears.ask("POST", "/auth/logout", json={"refresh_token": member.refresh_token})
         await ears.ask("POST", "/auth/refresh", json={"refresh_token": member.refresh_token})
+
+
+async def let_tools_fail(ears: Ears, member: Member) -> None:
+    admin = ears.site.admin.access_token
+    for path in ("/composio/toolkits", "/composio/toolkits/github/actions", "/composio/connections"):
+        await ears.ask("GET", path, member.access_token)
+    await ears.ask("GET", "/composio/auth-configs", admin)
+    await ears.ask("POST", "/composio/connections/initiate", member.access_token, json={"toolkit": "github"})
+    await ears.ask("POST", "/composio/tools/GITHUB_GET_ME/execute", member.access_token, json={"arguments": {}})
+    added = {"name": "added", "url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": ADDED}}
+    refused = await ears.ask("POST", "/mcp/servers", admin, json=added)
+    assert refused.status_code == 422, "a private address, in whose refusal the header must not be"
+    kept = await ears.ask("POST", "/mcp/servers", admin, json={**added, "url": "https://tools.example.com/mcp", "enabled": False})
+    assert kept.status_code == 201, kept.text
+    for name in ("shut", "parrot"):
+        tested = await ears.ask("POST", f"/mcp/servers/{name}/test", admin)
+        assert (tested.status_code, tested.json()["ok"]) == (200, False), tested.text
+        await ears.ask("GET", f"/mcp/servers/{name}", admin)
+    for path in ("/mcp/servers", "/mcp/servers/added", "/health/mcp", "/health/composio", "/tools"):
+        await ears.ask("GET", path, admin)
+    await ears.ask("POST", "/mcp/reload", admin)
 
 
 async def look_everywhere(ears: Ears) -> None:
@@ -206,6 +243,7 @@ async def test_no_secret_is_in_anything_that_anybody_can_read(planted: Site) -> 
     ears = Ears(planted)
     await let_models_fail(ears, second, planted.fake)
     await let_people_fail(ears, member, password)
+    await let_tools_fail(ears, second)
     failures = await let_the_database_fail(ears, second, password)
     await look_everywhere(ears)
     planted.server.send(signal.SIGTERM)
@@ -218,6 +256,7 @@ async def test_no_secret_is_in_anything_that_anybody_can_read(planted: Site) -> 
         "password": password, "password without its space": password.replace(" ", ""), "mistyped password": MISTYPED, "new password": NEW_PASSWORD,
         "access token": second.access_token, "its signature": second.access_token.split(".")[2], "refresh token": second.refresh_token,
         "first refresh token": member.refresh_token,
+        "key of Composio": COMPOSIO, "header of a tool server": TOOL_SERVER, "variable of a tool server": CHILD, "header of an added server": ADDED,
         "administrator's token": planted.admin.access_token, "administrator's refresh token": planted.admin.refresh_token,
     }  # fmt: skip
     places = {"log": log, "answers": "\n".join(ears.heard), "database": await stored(planted)}

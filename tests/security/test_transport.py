@@ -112,8 +112,11 @@ async def test_every_path_says_which_methods_it_has(site: Site) -> None:
     for operation in operations(await site.openapi()):
         offered.setdefault(operation.path, set()).add(operation.method)
     for path, methods in offered.items():
-        url = site.url + path.replace("{", "").replace("}", "")
-        for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"} - methods:
+        written = path.replace("{", "").replace("}", "")
+        url = site.url + written
+        # what is a word in one path may be an id in another, which has methods of its own
+        known = methods.union(*(its for other, its in offered.items() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", other), written)))
+        for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"} - known:
             answer = await site.admin_or_nobody.request(method, url, headers={"X-HTTP-Method-Override": "GET"})
             problem_of(answer, 405, "request.method_not_allowed")
             assert methods <= set(answer.headers["allow"].split(", ")), f"{method} {path}"

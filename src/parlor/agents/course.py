@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -10,6 +10,9 @@ from parlor.llm import ModelMessage, Offer, ProviderState, ToolCall, message_tok
 from parlor.tools import Answered, as_text, distinct, readable
 from parlor.turns import ToolResult, hash_of_call
 from parlor.wallet import Price
+
+if TYPE_CHECKING:
+    from parlor.agents.registry import Agent
 
 
 class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,7 +96,9 @@ def _verdict(rows: Sequence[Any]) -> Verdict:
 class Course:
     """The loop's own notes. `history` is what was said before the turn, the prompt included."""
 
-    def __init__(self, history: Sequence[ModelMessage], state: LoopState | None, questions: Sequence[Any] = ()) -> None:
+    def __init__(self, agent: "Agent", history: Sequence[ModelMessage], state: LoopState | None, questions: Sequence[Any] = ()) -> None:
+        self.agent = agent
+        """As it is for the next step: its tools may change while the turn runs."""
         self.messages = [*history, *(state.messages if state else ())]
         self.step = state.step if state else 0
         self.tool_calls = state.tool_calls if state else 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parlor.agents.course import Course, LoopState, Verdict
-from parlor.agents.registry import Agent
+from parlor.agents.registry import Agent, AgentRegistry
 from parlor.agents.topup import HoldTopUp
 from parlor.llm import (
     Accepted,
@@ -26,7 +26,7 @@ from parlor.llm import (
     UsageSeen,
     message_tokens,
 )
-from parlor.tools import ToolCaller, ToolExecutor, TurnCall
+from parlor.tools import ToolCaller, ToolExecutor, ToolRegistry, TurnCall
 from parlor.turns import COMPLETED, Ending, NewQuestion, Paused, Reason, RunningTurn, ToolResult, TurnFailure, TurnState
 from parlor.turns import ReasoningDelta as ReasoningSaid
 from parlor.turns import TextDelta as TextSaid
@@ -66,14 +66,16 @@ _NOBODY_ASKED = Verdict()
 
 
 class AgentLoop:
-    def __init__(self, tools: ToolExecutor, top_up: HoldTopUp) -> None:
+    def __init__(self, tools: ToolExecutor, registry: ToolRegistry, agents: AgentRegistry, top_up: HoldTopUp) -> None:
         self._tools = tools
+        self._registry = registry
+        self._agents = agents
         self._top_up = top_up
 
     async def run(self, running: RunningTurn, assignment: Assignment) -> Ending | Paused:
         """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
         prompt = ModelMessage(role="system", text=assignment.agent.definition.system_prompt)
-        course = Course([prompt, *assignment.history], assignment.state, assignment.questions)
+        course = Course(assignment.agent, [prompt, *assignment.history], assignment.state, assignment.questions)
         prompt_tokens, limits = assignment.prompt_tokens, assignment.agent.definition.limits
         if course.waiting:
             if (paused := await self._run_tools(running, assignment, course, course.waiting)) is not None:
@@ -82,7 +84,7 @@ class AgentLoop:
         while course.step < limits.steps:
             course.step += 1
             running.begin_step(course.step, prompt_tokens)
-            step = await self._ask(running, assignment, course.messages)
+            step = await self._ask(running, assignment, course)
             if not step.calls:
                 return _ending(step.reason)
             calls = course.add_answer("".join(step.texts), step.calls.values(), step.state)
@@ -98,7 +100,7 @@ class AgentLoop:
         questions: list[NewQuestion] = []
         waiting: list[ToolCall] = []
         for call in calls:
-            outcome = await self._run_tool(running, assignment, call, course.verdicts.get(call.call_id, _NOBODY_ASKED))
+            outcome = await self._run_tool(running, assignment.caller, course, call)
             if isinstance(outcome, NewQuestion):
                 questions.append(outcome)
                 waiting.append(call)
@@ -110,24 +112,25 @@ class AgentLoop:
         state = course.state(assignment.params.model_dump(exclude_none=True), assignment.max_output_tokens, assignment.offers)
         return Paused(questions, state.encode())
 
-    async def _run_tool(self, running: RunningTurn, assignment: Assignment, call: ToolCall, verdict: Verdict) -> ToolResult | NewQuestion:
+    async def _run_tool(self, running: RunningTurn, caller: ToolCaller, course: Course, call: ToolCall) -> ToolResult | NewQuestion:
+        agent, verdict = course.agent, course.verdicts.get(call.call_id, _NOBODY_ASKED)
         if verdict.refusal is not None:
             return self._tools.refuse(running, call.call_id, verdict.refusal)
-        agent = assignment.agent
-        asked = TurnCall(call, assignment.caller, agent.offers, agent.definition.tool_policy, verdict.is_approved, verdict.arguments, verdict.answers)
+        asked = TurnCall(call, caller, agent.offers, agent.definition.tool_policy, verdict.is_approved, verdict.arguments, verdict.answers)
         return await self._tools.in_turn(running, asked)
 
     async def _prepare(self, running: RunningTurn, assignment: Assignment, course: Course) -> int:
-        """Credit for the next step. Returns the tokens of its prompt, estimated."""
-        prompt_tokens = estimate_prompt(course.messages) + assignment.agent.overhead_tokens
+        """Credit for the next step, with the tools that there are by now: a call may have brought some, as a sign-in does. Returns the tokens of its prompt."""
+        course.agent = self._agents.get(course.agent.name, await self._registry.toolbox(assignment.caller))
+        prompt_tokens = estimate_prompt(course.messages) + course.agent.overhead_tokens
         await self._top_up.before_step(running, assignment.offers, prompt_tokens, assignment.max_output_tokens)
         return prompt_tokens
 
-    async def _ask(self, running: RunningTurn, assignment: Assignment, messages: Sequence[ModelMessage]) -> _Step:
+    async def _ask(self, running: RunningTurn, assignment: Assignment, course: Course) -> _Step:
         params = assignment.params
         request = ModelRequest(
-            messages=messages,
-            tools=assignment.agent.tools,
+            messages=course.messages,
+            tools=course.agent.tools,
             max_output_tokens=assignment.max_output_tokens,
             temperature=params.temperature,
             top_p=params.top_p,

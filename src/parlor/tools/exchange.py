@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from parlor.llm import ToolCall
+from parlor.tools.blocks import without_images
 
 MOST_UNREADABLE_CHARS = 2000
 
@@ -44,7 +45,7 @@ def arguments_of(text: str) -> dict[str, Any] | None:
 
 
 def as_text(result: object, error: str | None) -> str:
-    """A tool's outcome as a model reads it."""
+    """A tool's outcome as a model reads it. Images are for the person: as text they would be thousands of tokens of nothing."""
     if error is not None:
         return f"error: {error}"
-    return result if isinstance(result, str) else msgspec.json.encode(result).decode()
+    return result if isinstance(result, str) else msgspec.json.encode(without_images(result, note="shown to the user")).decode()

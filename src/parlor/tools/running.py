@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from parlor.tools.blocks import without_images
 from parlor.tools.errors import ToolError
 from parlor.tools.ports import ExecutionContext, InputRequired, Tool
 from parlor.tools.settings import ToolSettings
@@ -38,8 +39,10 @@ class ToolRunner:
             return ToolResult(call_id=context.call_id, error="the tool failed")
 
     def _bounded(self, value: Any) -> Any:
-        """The value as plain JSON, cut when it is too large for a model to read."""
+        """The value as plain JSON. When it is too large to be kept, images go first, then the end."""
         encoded = msgspec.json.encode(value, enc_hook=str)
+        if len(encoded) > self._settings.result_most_bytes:
+            encoded = msgspec.json.encode(without_images(value, note="left out, because the result is too large"), enc_hook=str)
         if len(encoded) <= self._settings.result_most_bytes:
             return msgspec.json.decode(encoded)
         return encoded[: self._settings.result_most_bytes].decode(errors="ignore") + f" [cut: {len(encoded)} bytes in all]"

@@ -18,7 +18,10 @@ from parlor.tools.mcp.ports import Authorizer, ServerDirectory
 from parlor.tools.mcp.specs import Challenge, ServerSpec
 from parlor.tools.ports import ToolCaller
 from tests.support.clients import http_client
+from tests.support.house_fixtures import open_served
 from tests.support.mcp.oauth_server import OAuthServer, run_oauth_server
+
+__all__ = ["open_served"]
 
 REFUSED = Challenge(401, "Bearer")
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"])
