@@ -1,5 +1,7 @@
 """Images among results: kept for the person where there is room, and never read to a model as text."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +20,7 @@ def _image(size_bytes: int) -> dict[str, str]:
 
 class Camera:
     name, description = "camera", "Takes a picture."
-    parameters: Any = {"type": "object"}
+    parameters: Mapping[str, Any] = MappingProxyType({"type": "object"})
 
     def __init__(self, result: Any) -> None:
         self._result = result
