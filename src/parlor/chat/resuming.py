@@ -63,9 +63,13 @@ class Resumption:
         model = await self._models.find(turn.model, ModelAccess(caller.groups, caller.is_unlimited))
 
         def take(tx: Transaction) -> None:
+            """Locks in the order session, turn and its questions, wallet, as the end of a turn does."""
+            session = session_queries.use_session(tx, turn.session_id, caller.account_id, added=0)
+            if session is None:
+                raise NoSuchSession()
             resumable = self._answers.answer(tx, turn_id, question, answer)
             if resumable is not None:
-                self._go_on(tx, resumable, model, toolbox, caller)
+                self._go_on(tx, session, resumable, model, toolbox, caller)
 
         await self._db.write(take)
 
@@ -98,11 +102,10 @@ class Resumption:
         if problem is not None:
             raise BadAnswer(f"{problem[0].upper()}{problem[1:]}. The question waits on.")
 
-    def _go_on(self, tx: Transaction, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
-        """Locks in the order session, turn, wallet."""
+    def _go_on(self, tx: Transaction, session: Any, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
         row, state = resumable.turn, LoopState.decode(resumable.state)
         agent = self._agents.get(row.agent, toolbox)
-        shown = self._shown(tx, row, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
+        shown = self._shown(tx, session, row, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
         prompt_tokens = agent.overhead_tokens + sum(each.tokens for each in shown) + state.tokens
         next_step = Usage(prompt_tokens, state.max_output_tokens)
         hold_micros = max(resumable.bill.cost_micros_with(offer, next_step) for offer in state.offers)
@@ -127,10 +130,7 @@ class Resumption:
         self._engine.resume(tx, turn, row.epoch, resumable.earlier, work)
         self._wallet.extend(tx, turn_id=row.id, amount_micros=hold_micros)
 
-    def _shown(self, tx: Transaction, row: Any, budget_tokens: int) -> list[Any]:
-        session = session_queries.use_session(tx, row.session_id, row.account_id, added=0)
-        if session is None:
-            raise NoSuchSession()
+    def _shown(self, tx: Transaction, session: Any, row: Any, budget_tokens: int) -> list[Any]:
         asked = message_queries.find_message(tx, session.id, row.question_id)
         rows = message_queries.path_to(tx, session.id, asked, is_branched=session.is_branched, most=2 * self._settings.history_pairs + 1)
         return window(rows, pairs=self._settings.history_pairs, budget_tokens=budget_tokens)
