@@ -57,12 +57,18 @@ async def open_house(settings: Settings, modules: Sequence[Module] | None = None
 
 
 def _build(settings: Settings, modules: Sequence[Module], overrides: Iterable[BaseProvider]) -> AsyncContainer:
-    provided = [module.provider() for module in modules if module.provider is not None]
+    provided = [_provider_of(module.provider) for module in modules if module.provider is not None]
     try:
         return make_async_container(_settings_provider(settings, modules), *provided, *_offers(modules), *overrides)
     except DishkaError as error:
         names = ", ".join(module.name for module in modules if not module.is_ground) or "the ground"
         raise Misconfigured(f"The modules {names} do not fit together: {error}") from error
+
+
+@cache
+def _provider_of(make: Callable[[], Provider]) -> Provider:
+    """A provider says how things are made and holds none of them: a process that opens several houses, as tests do, reads it once."""
+    return make()
 
 
 def _settings_provider(settings: Settings, modules: Sequence[Module]) -> Provider:
