@@ -1,4 +1,4 @@
-import os
+import subprocess
 import sys
 import threading
 
@@ -34,17 +34,20 @@ def test_the_random_part_is_not_handed_out_twice() -> None:
     assert len(set(tails)) == 2000
 
 
+FORKS = """
+import os
+from parlor.core.ids import new_id
+new_id()  # so that some are drawn ahead
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.write(writer, new_id().bytes)
+    os._exit(0)
+os.wait()
+print(os.read(reader, 16)[8:] != new_id().bytes[8:])
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_draws_random_bits_of_its_own() -> None:
-    new_id()  # so that some are drawn ahead
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writer, new_id().bytes)
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = os.read(reader, 16)
-    os.close(reader)
-    os.close(writer)
-    assert theirs[8:] != new_id().bytes[8:]
+    """In a small process: to fork one that runs tests takes half a minute."""
+    assert subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True).stdout == "True\n"

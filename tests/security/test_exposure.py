@@ -59,4 +59,8 @@ async def test_details_of_health_are_for_those_who_hold_the_token(open_served: O
         full = await client.get("/health/detailed", headers={"Authorization": f"Bearer {token}"})
         assert "latency_ms" in full.json()["components"]["database"]
         problem_of(await client.get("/admin/modules", headers={"Authorization": f"Bearer {token}"}), 401)
-        problem_of(await client.get(f"{house.base_url}/metrics"), 404)
+        problem_of(
+            await client.get(f"{house.base_url}/metrics", headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": "203.0.113.9"}),
+            403,
+            "metrics.refused",
+        )

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from parlor.core.outbound.errors import Unreachable
 from parlor.core.outbound.gate import Gate, Resolve, resolve_by_system
 from parlor.core.outbound.settings import OutboundSettings
 from parlor.core.outbound.timeouts import Timeouts
@@ -30,6 +31,7 @@ class Outbound:
     def __init__(self, settings: OutboundSettings, resolve: Resolve = resolve_by_system) -> None:
         self.gate = Gate(settings, resolve)
         self._pools: dict[Gate | None, Pool] = {}
+        self._is_closed = False
 
     @asynccontextmanager
     async def trusted(
@@ -97,7 +99,8 @@ class Outbound:
         return await self._send(self.gate, target.url, method, headers, body, timeouts)
 
     async def close(self) -> None:
-        """Close all connections. Calls that are under way fail."""
+        """Close all connections. Calls that are under way fail, and later ones find the door shut: nobody would close what they open."""
+        self._is_closed = True
         for pool in self._pools.values():
             await pool.close()
         self._pools.clear()
@@ -106,6 +109,8 @@ class Outbound:
         # Importing aiohttp takes 0.2 s, and most commands call nobody.
         from parlor.core.outbound.wire import Pool
 
+        if self._is_closed:
+            raise Unreachable("This process is ending and calls nobody any more.")
         pool = self._pools.get(gate)
         if pool is None:
             pool = self._pools[gate] = Pool(gate)

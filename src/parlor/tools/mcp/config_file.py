@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from parlor.accounts import GROUP_PATTERN
 from parlor.core.outbound import Refused, parse_url
-from parlor.tools.mcp.commands import NoSuchCommand, resolved, words_of
 from parlor.tools.mcp.expansion import UnknownVariable, expand
+from parlor.tools.mcp.programs import NoSuchCommand, resolved, words_of
 from parlor.tools.mcp.specs import OAuthClient, ProcessLimits, ServerSpec, Transport
 
 NAME_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?"

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from parlor.tools.mcp.commands import NoSuchCommand
 from parlor.tools.mcp.config_file import NAME_PATTERN, FileServer, HealthProbe, ServerEntry, ServerName, complaints_of, stdio_spec
 from parlor.tools.mcp.expansion import UnknownVariable
+from parlor.tools.mcp.programs import NoSuchCommand
 from parlor.tools.mcp.specs import ProcessLimits, ServerSpec
 
 PLUGIN_FILE = "plugin.toml"
