@@ -1,13 +1,16 @@
 """What every test can ask for: both engines, a fresh migrated database, real servers. The servers start at first use."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from coverage import Coverage
+from dishka.code_tools import code_builder
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 
@@ -30,8 +33,12 @@ hypothesis_settings.register_profile("parlor", deadline=None)
 hypothesis_settings.load_profile("parlor")
 
 
+_KEEPS_FEWER_LOOKS = (10_000, 20, 20)
+"""Of the garbage collector: a worker holds half a gigabyte of modules and tests, and looking through it again and again takes a tenth of the time."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="also run the tests marked long")
+    parser.addoption("--long", action="store_true", help="also run the tests marked long, and those marked either_engine on Postgres")
 
 
 def pytest_configure() -> None:
@@ -41,16 +48,30 @@ def pytest_configure() -> None:
             del os.environ[name]
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (where := scratch()) is not None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(where)  # of `tmp_path`: every test of a database commits to a file there
+    _compile_once()
+
+
+def _compile_once() -> None:
+    """Every house that is opened compiles the same few hundred lines of its container anew, which is a third of the time that it takes: here thousands are."""
+    compiled = cache(lambda code: compile(code, "<container>", "exec"))
+    code_builder.compile = lambda code, _name, _mode: compiled(code)  # type: ignore[attr-defined]
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_KEEPS_FEWER_LOOKS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselected, which pytest counts in its last line, and never skipped."""
     if config.getoption("--long"):
         return
-    long = [item for item in items if item.get_closest_marker("long")]
+    long = [item for item in items if item.get_closest_marker("long") or (item.get_closest_marker("either_engine") and _is_on_postgres(item))]
     if long:
         config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        left_out = set(long)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -191,6 +191,7 @@ def test_bad_settings_are_one_line_and_code_78(tmp_path: Path, environ: dict[str
     assert words in lines[0]
 
 
+@pytest.mark.long
 def test_a_source_file_that_changes_starts_it_again(tmp_path: Path) -> None:
     """Only that the reloader's server comes up, with the flags it was given."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -24,6 +24,7 @@ def outcome() -> Outcome:
     return run(TINY, say=lambda _: None, engines=[SQLITE])
 
 
+@pytest.mark.long
 def test_every_server_is_measured_with_every_number_of_clients(outcome: Outcome) -> None:
     assert [each.name for each in outcome.servers] == [RELAY, SQLITE]
     for figures in [outcome.model, *outcome.servers]:
@@ -35,6 +36,7 @@ def test_every_server_is_measured_with_every_number_of_clients(outcome: Outcome)
             assert 0 < loop.first_token_ms[0] <= loop.first_token_ms[1]
 
 
+@pytest.mark.long
 def test_streams_are_seen_at_their_pace(outcome: Outcome) -> None:
     for figures in outcome.servers:
         assert figures.paced is not None
@@ -44,6 +46,7 @@ def test_streams_are_seen_at_their_pace(outcome: Outcome) -> None:
         assert 10 < figures.memory.fresh_mib < 1000
 
 
+@pytest.mark.long
 def test_small_requests_are_counted(outcome: Outcome) -> None:
     parlor = outcome.of(SQLITE)
     assert parlor is not None
@@ -51,6 +54,7 @@ def test_small_requests_are_counted(outcome: Outcome) -> None:
     assert all(each.requests > 0 and each.per_second > 0 and each.loop_us <= each.cpu_us for each in parlor.requests)
 
 
+@pytest.mark.long
 def test_what_is_stored_was_checked_after_the_run(outcome: Outcome) -> None:
     parlor = outcome.of(SQLITE)
     assert parlor is not None
@@ -59,6 +63,7 @@ def test_what_is_stored_was_checked_after_the_run(outcome: Outcome) -> None:
     assert parlor.first_start_seconds
 
 
+@pytest.mark.long
 def test_the_table_and_the_json_have_all_of_it(outcome: Outcome) -> None:
     table = report(outcome)
     for part in ("bare relay", "Parlor on SQLite", "turns/s, 2 clients", "GET /wallet", "cold start", "aim:"):

@@ -13,6 +13,8 @@ from tests.faults.conftest import StartServer
 from tests.support.chat import PASSWORD, STREAM, Person, client_of, signed_up
 from tests.support.server import ParlorServer
 
+pytestmark = pytest.mark.either_engine
+
 WITHIN_SECONDS = 5.0
 CHUNKS, PACE_SECONDS = 600, 0.1
 """The answer takes a minute: a stream that ends before was ended."""

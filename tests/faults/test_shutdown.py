@@ -12,6 +12,8 @@ from tests.faults.conftest import StartServer, until_over, violations
 from tests.support.chat import Frame, Person, signed_up, text_of
 from tests.support.server import ParlorServer
 
+pytestmark = pytest.mark.either_engine
+
 STREAMS = 20
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.security.operations import Operation, operations, root_of
 from tests.security.site import JSON, PROBLEM, Scene, Site, problem_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 MALFORMED, INVALID, MEDIA = (400, "request.malformed_json"), (422, "request.invalid"), (415, "request.unsupported_media_type")
 

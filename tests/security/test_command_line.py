@@ -131,6 +131,7 @@ async def test_wrong_usage_is_one_line_and_2(tmp_path: Path, arguments: tuple[st
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 async def test_grants_that_make_no_sense_change_nothing(tmp_path: Path) -> None:
     """BAD-30, BAD-101"""
     assert (await parlor(tmp_path, "users", "create", "ann@example.com", "--password-stdin", typed=b"a quiet river in may\n"))[0] == 0
@@ -155,6 +156,7 @@ async def test_an_account_that_makes_no_sense_is_not_made(tmp_path: Path, email:
     assert complained.count("\n") == 1
 
 
+@pytest.mark.long
 async def test_a_terminal_of_long_ago_and_one_that_is_closed_are_fine(tmp_path: Path) -> None:
     """BAD-102"""
     for locale in ("C", "no_such"):

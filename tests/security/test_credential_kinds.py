@@ -8,7 +8,7 @@ from tests.security.outcomes import DECLARED, Declared
 from tests.security.site import Member, Scene, Site
 from tests.security.test_routes import outcome_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 PRIVATE = [route for route, declared in DECLARED.items() if declared.outcomes["anonymous"][0] == 401]
 SAFE = ("GET", "HEAD")

@@ -8,6 +8,8 @@ from tests.security.site import problem_of
 from tests.support.chat import client_of
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 ORIGIN = "https://chat.example.com"
 
 

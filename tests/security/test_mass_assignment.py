@@ -6,7 +6,7 @@ from parlor.core.ids import new_id
 from tests.security.operations import Operation, operations
 from tests.security.site import Scene, Site, problem_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 PRIVILEGES = {
     "role": "admin", "is_admin": True, "balance": 10**9, "available_micros": 10**9, "credits": 10**9, "user_id": str(new_id()), "owner_id": str(new_id()),

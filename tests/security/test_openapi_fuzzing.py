@@ -12,6 +12,8 @@ from tests.conftest import ENGINES
 from tests.security.conftest import new_site
 from tests.security.site import Scene, Site
 
+pytestmark = pytest.mark.either_engine
+
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance"
 
 SETTINGS = """

@@ -12,7 +12,7 @@ from tests.security.site import Member, Site, claims_of
 from tests.support.chat import PASSWORD, client_of
 from tests.support.server import ParlorServer, parlor_server
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 BOUND_SECONDS = 5.0
 """Of what any process may remember; `standing_cache_seconds` cannot be set above it."""

@@ -10,7 +10,7 @@ import pytest
 from tests.security.operations import operations
 from tests.security.site import PROBLEM, Site, problem_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 
 def head_of(answer: bytes) -> tuple[int, bytes]:

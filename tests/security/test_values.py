@@ -9,7 +9,7 @@ from tests.security.operations import operations
 from tests.security.site import JSON, Scene, Site, problem_of
 from tests.support.chat import PASSWORD, STREAM, frames_of, text_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 INVALID = (422, "request.invalid")
 NO_IDS = ["1", "-1", "0", "9" * 40, "null", "me", "x" * 36, "00000000-0000-0000-0000-00000000000g", "%00", "%F0%9F%98%80", "a%2Fb", "[object Object]", "1' --"]
