@@ -56,7 +56,7 @@ class Ears:
 
 def _tool_servers(folder: Path) -> Path:
     """One that nobody answers at, and a program that is no server: it says back what it is told."""
-    file = folder / "mcp.json"
+    file = folder / "tool-servers.json"
     shut = {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": f"Bearer {TOOL_SERVER}"}}
     file.write_text(json.dumps({"mcpServers": {"shut": shut, "parrot": {"command": "cat", "env": {"PARROT_KEY": CHILD}, "timeout": 1000}}}))
     return file
@@ -162,7 +162,8 @@ async def let_tools_fail(ears: Ears, member: Member) -> None:
     assert kept.status_code == 201, kept.text
     for name in ("shut", "parrot"):
         tested = await ears.ask("POST", f"/mcp/servers/{name}/test", admin)
-        assert (tested.status_code, tested.json()["ok"]) == (200, False), tested.text
+        assert tested.status_code == 200, tested.text
+        assert tested.json()["ok"] is False, tested.text
         await ears.ask("GET", f"/mcp/servers/{name}", admin)
     for path in ("/mcp/servers", "/mcp/servers/added", "/health/mcp", "/health/composio", "/tools"):
         await ears.ask("GET", path, admin)
