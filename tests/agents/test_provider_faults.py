@@ -17,6 +17,8 @@ from tests.support.chat import Frame, Person
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 KEY = "sk-secret-canary"
 SILENCE_SECONDS = 1.5
 INPUT_MICROS, OUTPUT_MICROS = 1, 3

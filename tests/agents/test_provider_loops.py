@@ -28,7 +28,7 @@ LOOP = Script(
 )
 
 
-pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.parametrize("engine", ["sqlite"], indirect=True), pytest.mark.either_engine]
 
 
 @pytest.fixture

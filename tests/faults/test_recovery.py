@@ -18,6 +18,8 @@ from pathlib import Path
 
 from parlor.module import Module
 
+pytestmark = pytest.mark.either_engine
+
 FOLDER = Path({folder!r})
 
 

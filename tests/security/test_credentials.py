@@ -14,7 +14,7 @@ from tests.security.site import Member, Site, claims_of, problem_of, secret_key
 from tests.support.chat import PASSWORD
 from tests.support.server import QUICK
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.either_engine]
 
 KEY = secret_key().derive("access tokens")
 

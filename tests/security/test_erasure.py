@@ -120,6 +120,7 @@ async def test_no_byte_of_an_erased_person_is_left(site: Site) -> None:
     assert code == 0, said
 
 
+@pytest.mark.either_engine
 async def test_a_running_turn_is_stopped_and_billed_first(site: Site) -> None:
     member = await site.sign_up()
     site.fake.script("fake", SLOW)
@@ -146,6 +147,7 @@ async def _rows(site: Site, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+@pytest.mark.either_engine
 async def test_the_command_line_erases_beside_a_running_server(site: Site) -> None:
     words = Words()
     member = await plant(site, words)
@@ -161,6 +163,7 @@ async def test_the_command_line_erases_beside_a_running_server(site: Site) -> No
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.either_engine
 async def test_whoever_comes_back_gets_an_account_and_no_second_bonus(site: Site) -> None:
     email = "returning@example.com"
     first = await site.sign_up(email=email)

@@ -16,6 +16,8 @@ from parlor.module import discover
 from tests.security.outcomes import DECLARED, Declared, aliases_of, canonical
 from tests.security.site import Principal, Scene, Site
 
+pytestmark = pytest.mark.either_engine
+
 NAMING_THE_CALLER = {get_args(each)[1].dependency for each in (CallerDep, ReadDep, ChatDep, WalletDep, AdminDep, ActingDep)}
 
 

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from parlor.accounts.erasure import Erasure
 from parlor.accounts.exports import Exports
 from parlor.core.collected import UserDataSources
@@ -21,6 +23,7 @@ CALLS = 500
 AT_ONCE = 20
 
 
+@pytest.mark.either_engine
 async def test_five_hundred_calls_of_two_people_never_cross(open_served: OpenServed, composio: ComposioServer) -> None:
     """SEC-16: each answer has the canary of the caller's own connected account, also when both have the same toolkit twice."""
     house = await open_served(settings=settings_for(composio))
