@@ -58,6 +58,9 @@ class BadArguments(BadRequest):
 
 
 class ToolFailed(ParlorError):
-    """What the tool itself says."""
+    """What the tool itself says, on one line."""
 
     code = "tools.failed"
+
+    def __init__(self, said: str) -> None:
+        super().__init__(" ".join(said.split()))

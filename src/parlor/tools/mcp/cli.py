@@ -140,7 +140,7 @@ def _run(line: CommandLine, work: "Callable[[AsyncContainer], Awaitable[T]]") ->
         try:
             return await work(container)
         except ToolError as error:
-            raise ServerFailed(str(error)) from error
+            raise ServerFailed(" ".join(str(error).split())) from error
         except InputRequired as required:
             raise ServerFailed(_question(required)) from required
 
