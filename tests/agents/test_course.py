@@ -28,6 +28,12 @@ def test_a_yes_is_good_for_the_arguments_that_were_shown(arguments: Any, is_appr
     assert _verdict(_row("approve", arguments=arguments)).is_approved is is_approved
 
 
+@pytest.mark.parametrize(("written", "read"), [(1e16, 10**16), (1e300, 10**300), (2.0, 2), (-0.0, 0), ([{"n": 5e20}], [{"n": 5 * 10**20}])])
+def test_a_number_that_the_database_writes_otherwise_is_the_same_number(written: Any, read: Any) -> None:
+    assert _verdict(_row("approve", arguments={"n": read}, hashed={"n": written})).is_approved
+    assert not _verdict(_row("approve", arguments={"n": 7}, hashed={"n": written})).is_approved
+
+
 def test_what_is_made_is_what_was_shown_or_what_the_person_wrote() -> None:
     assert _verdict(_row("approve")).arguments == SHOWN
     edited = SimpleNamespace(**{**vars(_row("edit")), "answer": {"decision": "edit", "arguments": {"to": "eve"}}})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from parlor.turns.schemas import QuestionRead
 Kind = Literal["approval", "form", "signin"]
 Decision = Literal["approve", "reject", "edit"]
 
+_EXACT, _LARGEST = 2**53, 10**308
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -81,5 +82,18 @@ class GivenAnswer:
 
 
 def hash_of_call(tool: str, arguments: Mapping[str, Any] | None) -> bytes:
-    """The same for the same call, however its JSON is written."""
-    return sha256(_canonical.encode([tool, arguments])).digest()
+    """The same for the same call, however its JSON is written: Postgres gives 1e16 back as 10000000000000000."""
+    return sha256(_canonical.encode([tool, _with_plain_numbers(arguments)])).digest()
+
+
+def _with_plain_numbers(value: Any) -> Any:
+    """Whole numbers as integers as far as floats are exact, and as floats beyond."""
+    if isinstance(value, Mapping):
+        return {name: _with_plain_numbers(each) for name, each in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(each) for each in cast("list[Any]", value)]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if abs(value) < _EXACT:
+        return int(value) if value == int(value) else value
+    return float(value) if abs(value) < _LARGEST else str(value)
