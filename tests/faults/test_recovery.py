@@ -18,8 +18,6 @@ from pathlib import Path
 
 from parlor.module import Module
 
-pytestmark = pytest.mark.either_engine
-
 FOLDER = Path({folder!r})
 
 

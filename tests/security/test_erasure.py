@@ -136,6 +136,11 @@ async def test_a_running_turn_is_stopped_and_billed_first(site: Site) -> None:
     assert code == 0, said
 
 
+def _receipt_in(said: str) -> dict[str, Any]:
+    """A log line may stand before it: the server's own second pass may have the files in use, and then that pass is what scrubs them."""
+    return json.loads(said[said.index("{") :])
+
+
 async def _rows(site: Site, sql: str) -> list[tuple[Any, ...]]:
     if site.engine == "postgres":
         connection = await asyncpg.connect(site.database_url)
@@ -155,7 +160,7 @@ async def test_the_command_line_erases_beside_a_running_server(site: Site) -> No
     assert code == 0, said
     assert await found(site, words) == {}
     again = await site.server.run("users", "erase", member.id, "--yes", "--json")
-    assert (again[0], again[1]) == (0, said)
+    assert (again[0], _receipt_in(again[1])) == (0, _receipt_in(said))
     assert (await site.server.run("users", "erase", member.email, "--yes"))[0] == 1
     assert (await site.server.run("users", "erase", "root@example.com", "--yes"))[0] == 1
     async with asyncio.timeout(10):
