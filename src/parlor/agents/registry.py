@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from parlor.agents.definition import AgentDefinition
 from parlor.agents.errors import UnknownAgent
-from parlor.agents.settings import DEFAULT_AGENT, AgentDefinition, AgentsSettings
+from parlor.agents.settings import DEFAULT_AGENT, AgentsSettings
 from parlor.llm import ModelParams, ToolSpec, estimate_tokens
 from parlor.tools import Offer, Toolbox, by_longest_glob
 
