@@ -32,6 +32,7 @@ BUILT_IN: tuple[str, ...] = (
     "parlor.config.module",
     "parlor.accounts.module",
     "parlor.wallet.module",
+    "parlor.prompts.module",
     "parlor.llm.module",
     "parlor.turns.module",
     "parlor.tools.module",

@@ -46,6 +46,8 @@ SAMPLES: Bodies = {
     "{question_id}": lambda scene: {"decision": "approve"},
     "servers": lambda scene: {"name": f"s{new_id()}", "url": "https://93.184.216.34/mcp", "enabled": False},
     "approve": lambda scene: {"hash": "0" * 64},
+    "customizations": lambda scene: {"agent_name": "assistant", "mode": "append", "content": "Talk of rivers."},
+    "{customization_id}": lambda scene: {"agent_name": "assistant", "mode": "append", "content": "Talk of lakes."},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},
 }
 """By the path or its last word, for bodies with fields that are required. The others take an empty object."""
@@ -87,7 +89,7 @@ class Operation:
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
     def url(self, scene: Scene, **other: str) -> str:
-        name = "weather" if "/mcp/" in self.path else "calculator"
+        name = "weather" if "/mcp/" in self.path else "assistant" if "/agents/" in self.path else "calculator"
         values = {"component": "database", "model": "parlor/offline", "name": name, "tool": "forecast", "server": "notes", "question_id": scene.answer_id}
         values |= {**_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}

@@ -121,6 +121,7 @@ async def _new_mcp_server(site: Site, scene: Scene) -> Any:
 
 
 _SESSION, _TURN, _KEY = "chat.no_such_session", "chat.no_such_turn", "auth.no_such_api_key"
+_LAYER = "prompts.no_such_customization"
 _SERVER = {"name": "weather", "tool": "forecast"}
 """An MCP server of the operator's file, which is switched off."""
 _READ: tuple[Scope, ...] = ("read",)
@@ -249,6 +250,14 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "GET /api/v1/tools": own(200, scopes=_CHAT_READ),
     "POST /api/v1/tools/{name}/call": own(200, body=_sends(arguments={"expression": "1+1"}), parameters={"name": "calculator"}, scopes=_CHAT),
+    "POST /api/v1/prompts/customizations": own(201, body=_sends(agent_name="assistant", mode="append", content="Talk of seas."), scopes=_CHAT),
+    "GET /api/v1/prompts/customizations": own(200, scopes=_CHAT_READ),
+    "GET /api/v1/prompts/customizations/{customization_id}": of_owner(200, _LAYER, scopes=_CHAT_READ),
+    "PUT /api/v1/prompts/customizations/{customization_id}": of_owner(
+        200, _LAYER, body=_sends(agent_name="assistant", mode="append", content="Taken over"), scopes=_CHAT
+    ),
+    "DELETE /api/v1/prompts/customizations/{customization_id}": of_owner(204, _LAYER, scopes=_CHAT),
+    "GET /api/v1/agents/{name}/effective-prompt": own(200, parameters={"name": "assistant"}, scopes=_CHAT_READ),
     "GET /v1/models": own_at_openai(200, scopes=_CHAT_READ),
     "GET /v1/models/{model}": own_at_openai(200, parameters={"model": "parlor/offline"}, scopes=_CHAT_READ),
     "GET /api/v1/health/detailed": public(200),

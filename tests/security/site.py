@@ -66,6 +66,7 @@ class Scene:
     voucher_id: str
     """An administrator's, that anybody may use."""
     api_key_id: str
+    customization_id: str
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -79,6 +80,7 @@ class Scene:
             "user_id": self.owner.id,
             "voucher_id": self.voucher_id,
             "api_key_id": self.api_key_id,
+            "customization_id": self.customization_id,
             "sign_in_id": claims_of(self.owner.access_token)["sid"],
         }
 
@@ -86,7 +88,7 @@ class Scene:
         """All that its owner can see of it, to compare."""
         paths = [
             *(f"/sessions/{self.session_id}", f"/sessions/{self.session_id}/messages", f"/turns/{self.turn_id}"),
-            *("/wallet", "/wallet/entries", "/auth/me", "/sessions"),
+            *("/wallet", "/wallet/entries", "/auth/me", "/sessions", "/prompts/customizations", "/agents/assistant/effective-prompt"),
         ]
         return [(await self.owner.client.get(path)).json() for path in paths]
 
@@ -154,7 +156,9 @@ class Site:
         turn, answer = await owner.person.ask(session_id, "What is the weather like?")
         voucher = _read(await self.admin.client.post("/vouchers", json={"amount_micros": 5}), 201)
         key = await self.api_key(owner)
-        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"], voucher["id"], key["id"])
+        layer = {"agent_name": "assistant", "mode": "append", "content": "Talk of gardens."}
+        customization = _read(await owner.client.post("/prompts/customizations", json=layer), 201)
+        return Scene(owner, session_id, turn["id"], answer["parent_id"], answer["id"], voucher["id"], key["id"], customization["id"])
 
     async def api_key(self, owner: Member, *scopes: str, **more: Any) -> dict[str, Any]:
         """A new one, with `key` and `id`."""

@@ -2,6 +2,7 @@
 
 from dishka import Provider, Scope
 
+from parlor.agents.agent_prompts import AgentPrompts
 from parlor.agents.loop import AgentLoop
 from parlor.agents.registry import AgentRegistry
 from parlor.agents.topup import HoldTopUp
@@ -9,5 +10,5 @@ from parlor.agents.topup import HoldTopUp
 
 def agents_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(AgentRegistry, AgentLoop, HoldTopUp)
+    provider.provide_all(AgentPrompts, AgentRegistry, AgentLoop, HoldTopUp)
     return provider

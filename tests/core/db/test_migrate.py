@@ -64,6 +64,7 @@ CHOSEN: dict[str, Any] = {
     "ledger_entries.platform": None,
     "turns.state": "completed",
     "composio_connections.status": "active",
+    "prompt_customizations.mode": "slot",
     "messages.parent_id": None,
     "mcp_servers.transport": "http",
 }
