@@ -12,6 +12,13 @@ from tests.support.chat import PASSWORD
 
 METHODS = ("get", "put", "post", "delete", "patch")
 
+IMPORTABLE: Mapping[str, Any] = {
+    "format": "parlor.session",
+    "version": 1,
+    "session": {"title": "Brought along"},
+    "messages": [{"id": "1", "parent_id": None, "role": "user", "parts": [{"type": "text", "text": "Hello?"}]}],
+}
+
 Bodies = Mapping[str, Callable[[Scene], dict[str, Any]]]
 
 SAMPLES: Bodies = {
@@ -66,6 +73,8 @@ class Operation:
     schema: Mapping[str, Any] | None
     """Of the body, with references resolved at its top."""
     is_public: bool
+    takes_files: bool = False
+    """Its body is a file of somebody's, in whatever form that is: what it makes of nonsense is looked at where it is tested."""
     needs_body: bool = False
     """Without it the call makes no sense. Another body may be left out, or null."""
 
@@ -85,6 +94,8 @@ class Operation:
     def body(self, scene: Scene) -> dict[str, Any] | None:
         if self.schema is None:
             return None
+        if self.takes_files:
+            return dict(IMPORTABLE)
         make = SAMPLES.get(self.path) or SAMPLES.get(self.path.rpartition("/")[2])
         return make(scene) if make and set(make(scene)) <= set(self.fields()) else {}
 
@@ -112,7 +123,13 @@ def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
                 content = operation.get("requestBody", {}).get("content", {})
                 schema = resolved(document, content["application/json"]["schema"]) if content else None
                 yield Operation(
-                    method.upper(), path, parameters, schema, operation.get("x-access") == "public", operation.get("requestBody", {}).get("required", False)
+                    method.upper(),
+                    path,
+                    parameters,
+                    schema,
+                    is_public=operation.get("x-access") == "public",
+                    takes_files="multipart/form-data" in content,
+                    needs_body=operation.get("requestBody", {}).get("required", False),
                 )
 
 

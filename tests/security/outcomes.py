@@ -7,6 +7,7 @@ from typing import Any
 from parlor.accounts import Scope
 from parlor.core.ids import new_id
 from parlor.main import ALIASES, API
+from tests.security.operations import IMPORTABLE
 from tests.security.site import Principal, Scene, Site
 from tests.support.chat import PASSWORD
 
@@ -204,6 +205,9 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/search": own(200, query="?q=weather", scopes=_CHAT_READ),
     "POST /api/v1/sessions": own(201, body=_sends(title="Mine"), scopes=_CHAT),
     "GET /api/v1/sessions": own(200, scopes=_CHAT_READ),
+    "GET /api/v1/sessions/export": own(200, scopes=_CHAT_READ),
+    "POST /api/v1/sessions/import": own(201, body=_sends(**IMPORTABLE), scopes=_CHAT),
+    "GET /api/v1/sessions/{session_id}/export": of_owner(200, _SESSION, scopes=_CHAT_READ),
     "GET /api/v1/sessions/{session_id}": of_owner(200, _SESSION, scopes=_CHAT_READ),
     "PATCH /api/v1/sessions/{session_id}": of_owner(200, _SESSION, body=_sends(title="Taken over"), scopes=_CHAT),
     "PUT /api/v1/sessions/{session_id}/notes": of_owner(200, _SESSION, body=_sends(notes="I was here"), scopes=_CHAT),

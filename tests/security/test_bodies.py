@@ -86,7 +86,7 @@ async def test_a_body_that_is_none_is_refused_by_every_write(site: Site, name: s
     scene = await site.scene()
     before = await scene.seen()
     for operation in operations(await site.openapi()):
-        if operation.schema is not None and (operation.needs_body or name not in NOTHING):
+        if operation.schema is not None and not operation.takes_files and (operation.needs_body or name not in NOTHING):
             answer = await send(operation, scene, site.admin.client, bad)
             assert (answer.status_code, problem_of(answer)["code"]) == bad[2], f"{operation.name}: {answer.text}"
             assert len(answer.content) < 20_000

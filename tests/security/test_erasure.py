@@ -57,6 +57,8 @@ async def plant(site: Site, words: Words) -> Member:
     assert (await client.post("/api-keys", json={"name": words["key name"]})).status_code == 201
     session_id = await member.person.new_session(title=words["title"], category=words["category"], metadata={"k": words["metadata"]})
     assert (await client.put(f"/sessions/{session_id}/notes", json={"notes": words["notes"] + " " + "n" * 9000})).status_code == 200
+    brought = {"chat": {"title": words["imported title"], "messages": [{"role": "user", "content": words["imported message"] + " " + "i" * 9000}]}}
+    assert (await client.post("/sessions/import", json=brought, headers={"Idempotency-Key": words["import key"]})).status_code == 201
     call = FakeToolCall(name="calculator", arguments=json.dumps({"expression": words["tool arguments"]}))
     site.fake.next(Script(tool_calls=(call,)), Script(text=words["answer"]))
     await member.person.ask(session_id, words["question"], key=words["idempotency key"])

@@ -20,6 +20,10 @@ def insert_message(tx: Transaction, **values: Any) -> None:
     tx.run(_insert, **values)
 
 
+def insert_messages(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    tx.run_many(_insert, rows)
+
+
 def insert_answer(tx: Transaction, **values: Any) -> None:
     """Nothing when the answer is there: then whoever took the turn over has kept it, and ending the turn will tell so."""
     tx.run(_insert_once, **values)

@@ -8,6 +8,9 @@ from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
 from parlor.chat.signed_in import SignedIn
+from parlor.chat.transfer.exports import SessionExports
+from parlor.chat.transfer.imports import SessionImports
+from parlor.chat.transfer.keyed import KeyedImports
 from parlor.chat.turn_limit import TurnLimit
 from parlor.chat.user_data import ChatUserData
 
@@ -15,4 +18,5 @@ from parlor.chat.user_data import ChatUserData
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide_all(Answering, MessageSearch, Resumption, Sender, Sessions, SignedIn, ChatUserData, TurnLimit)
+    provider.provide_all(SessionExports, SessionImports, KeyedImports)
     return provider

@@ -31,6 +31,20 @@ def insert_session(tx: Transaction, **values: Any) -> Any:
     return tx.run(_insert, created_at=tx.now(), **values).one()
 
 
+_insert_imported = statement(
+    insert(Session).values(
+        columns_of(Session, "id", "account_id", "title", "category", "notes", "agent", "model", "metadata", "message_count", "is_branched")
+        | columns_of(Session, "is_pinned", "is_archived", "created_at", "updated_at", "last_active_at")
+        | {"is_active": False}
+    )
+)
+
+
+def insert_imported(tx: Transaction, **values: Any) -> None:
+    """A conversation of another time: with its own times, and at rest."""
+    tx.run(_insert_imported, **values)
+
+
 _find = statement(select(*_columns).where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id")))
 
 
@@ -66,6 +80,19 @@ _add_message = statement(
 def add_message(tx: Transaction, session_id: UUID, account_id: UUID) -> Any:
     """The session, locked, with one more message counted. Its last use was the question: two indexes know that time, and need not be written again."""
     return tx.run(_add_message, session_id=session_id, account_id=account_id).one_or_none()
+
+
+_add_messages = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == bindparam("account_id", type_=Id()))
+    .values(message_count=Session.message_count + bindparam("added", type_=Integer()))
+    .returning(Session.message_count)
+)
+
+
+def add_messages(tx: Transaction, session_id: UUID, account_id: UUID, added: int) -> int | None:
+    """How many it has then; None when it is gone."""
+    return tx.run(_add_messages, session_id=session_id, account_id=account_id, added=added).scalar_or_none()
 
 
 _new_title = bindparam("new_title", type_=String())
@@ -148,6 +175,19 @@ _rest = statement(
 def rest_sessions(tx: Transaction, since: datetime) -> int:
     """Sessions not used since then become inactive; how many."""
     return len(tx.run(_rest, since=since).all())
+
+
+_ids_page = statement(
+    select(Session.id)
+    .where(Session.account_id == bindparam("account_id"), Session.id > bindparam("after", type_=Id()))
+    .order_by(Session.id)
+    .limit(bindparam("most", type_=Integer()))
+)
+
+
+def session_ids_after(tx: Transaction, account_id: UUID, after: UUID, most: int) -> list[UUID]:
+    """Oldest first."""
+    return tx.run(_ids_page, account_id=account_id, after=after, most=most).scalars()
 
 
 _ids = statement(select(Session.id).where(Session.account_id == bindparam("account_id")))

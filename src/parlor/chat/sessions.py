@@ -47,7 +47,7 @@ class Sessions:
         access: ModelAccess = EVERYBODY,
     ) -> Any:
         """Raises UnknownAgent, UnknownModel."""
-        await self._check(agent, model, access)
+        await self.check(agent, model, access)
         return await self._db.write(
             lambda tx: session_queries.insert_session(
                 tx,
@@ -91,7 +91,7 @@ class Sessions:
 
     async def change(self, session_id: UUID, account_id: UUID, changes: Mapping[str, Any], access: ModelAccess = EVERYBODY) -> Any:
         """Only what `changes` names. Raises NoSuchSession, UnknownAgent, UnknownModel."""
-        await self._check(changes.get("agent"), changes.get("model"), access)
+        await self.check(changes.get("agent"), changes.get("model"), access)
 
         def change(tx: Transaction) -> Any:
             if session_queries.use_session(tx, session_id, account_id, added=0) is None:
@@ -102,8 +102,8 @@ class Sessions:
 
         return await self._db.write(change)
 
-    async def _check(self, agent: str | None, model: str | None, access: ModelAccess) -> None:
-        """None is the default, which is looked up when it is used."""
+    async def check(self, agent: str | None, model: str | None, access: ModelAccess) -> None:
+        """None is the default, which is looked up when it is used. Raises UnknownAgent, UnknownModel."""
         self._agents.definition(agent)
         if model is not None:
             await self._models.find(model, access)

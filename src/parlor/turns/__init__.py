@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from parlor.turns.engine import TurnEngine
     from parlor.turns.errors import BadAnswer, Fenced, NoSuchQuestion, NoSuchTurn, QuestionClosed, TurnFailure, TurnInProgress
     from parlor.turns.events import LogEvent, QuestionAnswered, ReasoningDelta, TextDelta, ToolCalled, ToolProgress, ToolResult, TurnEnded, TurnEnding
-    from parlor.turns.queries import busy_turns, find_turn, forget_session, set_hold
+    from parlor.turns.queries import busy_turns, find_turn, forget_session, models_used, set_hold
     from parlor.turns.question_queries import questions_waiting_for
     from parlor.turns.questions import Decision, GivenAnswer, NewQuestion, Paused, hash_of_call
     from parlor.turns.reading import TurnReader
@@ -28,7 +28,7 @@ __all__ = [
     "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Resumable", "RunningTurn", "StepBook",
     "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead",
     "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session", "hash_of_call",
-    "questions_waiting_for", "set_hold",
+    "models_used", "questions_waiting_for", "set_hold",
 ]  # fmt: skip
 
 
@@ -41,7 +41,7 @@ __getattr__ = exports(
         "errors": "BadAnswer Fenced NoSuchQuestion NoSuchTurn QuestionClosed TurnFailure TurnInProgress",
         "events": "LogEvent QuestionAnswered ReasoningDelta TextDelta ToolCalled ToolProgress ToolResult TurnEnded TurnEnding",
         "questions": "Decision GivenAnswer NewQuestion Paused hash_of_call",
-        "queries": "busy_turns find_turn forget_session set_hold",
+        "queries": "busy_turns find_turn forget_session models_used set_hold",
         "question_queries": "questions_waiting_for",
         "reading": "TurnReader",
         "running": "COMPLETED Ending NewTurn RunningTurn Work",

@@ -54,6 +54,14 @@ def turn_state(tx: Transaction, turn_id: UUID) -> TurnState | None:
     return None if state is None else TurnState(state)
 
 
+_models_used = statement(select(Turn.id, Turn.agent, Turn.model).where(Turn.session_id == bindparam("session_id")))
+
+
+def models_used(tx: Transaction, session_id: UUID) -> dict[UUID, tuple[str, str]]:
+    """Agent and model of each turn of a session."""
+    return {turn_id: (agent, model) for turn_id, agent, model in tx.run(_models_used, session_id=session_id).all()}
+
+
 _end_turn = statement(
     update(Turn)
     .where(Turn.id == bindparam("turn_id"), Turn.epoch == bindparam("old_epoch"), Turn.ended_at.is_(None))

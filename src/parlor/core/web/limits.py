@@ -12,11 +12,12 @@ from parlor.core.web.settings import ServerSettings
 _DRAINED_BYTES = 32 * 1024 * 1024
 _DRAIN_SECONDS = 2.0
 _LARGE_JSON = ("/v1/", "/api/chat")
+_FILES_AS_JSON = "/sessions/import"
 
 
 def max_body_bytes(settings: ServerSettings, path: str, content_type: bytes) -> int:
-    """By what the body says it is: multipart is an upload, everything else JSON."""
-    if content_type[:10].lower() == b"multipart/":
+    """By what the body says it is: multipart is an upload, everything else JSON. One route takes files that are JSON, however they are sent."""
+    if content_type[:10].lower() == b"multipart/" or path.endswith(_FILES_AS_JSON):
         return settings.max_upload_bytes
     return settings.max_large_json_bytes if path.startswith(_LARGE_JSON) else settings.max_json_bytes
 
