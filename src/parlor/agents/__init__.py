@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.agents.course import LoopState
+    from parlor.agents.assignment import Assignment, RunState
     from parlor.agents.errors import UnknownAgent
-    from parlor.agents.loop import AgentLoop, Assignment
+    from parlor.agents.executors import AgentExecutor
     from parlor.agents.registry import Agent, AgentRegistry
+    from parlor.agents.run import AgentRun
+    from parlor.agents.runner import FREE, AgentRunner
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "Agent", "AgentLoop", "AgentRegistry", "AgentsSettings", "Assignment", "LoopState", "UnknownAgent",
+    "FREE", "Agent", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentsSettings", "Assignment", "RunState", "UnknownAgent",
 ]  # fmt: skip
 
 __getattr__ = exports(
     __name__,
     {
         "errors": "UnknownAgent",
-        "course": "LoopState",
-        "loop": "AgentLoop Assignment",
+        "assignment": "Assignment RunState",
+        "executors": "AgentExecutor",
+        "run": "AgentRun",
+        "runner": "FREE AgentRunner",
         "registry": "Agent AgentRegistry",
         "settings": "AgentsSettings",
     },

@@ -1,18 +1,14 @@
-"""How far the loop of a turn is: what it has added to the conversation, and which calls wait for a person. It can be written down and gone on from."""
+"""How far the loop of a run is: what it has added to the conversation, and which calls wait for people. It can be written down and gone on from."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from parlor.llm import ModelMessage, Offer, ProviderState, ToolCall, message_tokens
-from parlor.tools import Answered, as_text, distinct, readable
-from parlor.turns import ToolResult, hash_of_call
-from parlor.wallet import Price
-
-if TYPE_CHECKING:
-    from parlor.agents.registry import Agent
+from parlor.agents.answer import Answer
+from parlor.agents.run import AgentRun, ToolOutcomes
+from parlor.llm import ModelMessage, ProviderState, ToolCall, message_tokens
+from parlor.tools import as_text, distinct, readable
 
 
 class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,111 +21,61 @@ class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
     provider_state: ProviderState | None = None
 
 
-class _Offered(msgspec.Struct, frozen=True):
-    model: str
-    input_micros_per_mtok: int
-    output_micros_per_mtok: int
-
-
 class LoopState(msgspec.Struct, frozen=True):
-    """Everything that a paused turn goes on from and that is not in its row, its log or its session. Stored as JSON."""
+    """Stored as JSON while the run waits. `suspended` is by call id what the agents that were asked go on from."""
 
-    step: int
-    tool_calls: int
     waiting: Sequence[ToolCall]
     said: Sequence[_Said]
-    params: Mapping[str, Any]
-    max_output_tokens: int
-    offered: Sequence[_Offered]
-
-    @classmethod
-    def decode(cls, text: str) -> "LoopState":
-        return msgspec.json.decode(text, type=cls)
-
-    def encode(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-    @property
-    def offers(self) -> tuple[Offer, ...]:
-        """Whoever may answer, at the prices of when the turn began."""
-        return tuple(Offer(each.model, Price(each.input_micros_per_mtok, each.output_micros_per_mtok)) for each in self.offered)
-
-    @property
-    def tokens(self) -> int:
-        """What showing all that was added costs, estimated."""
-        return sum(message_tokens(message) for message in self.messages)
-
-    @property
-    def messages(self) -> list[ModelMessage]:
-        return [ModelMessage(each.role, each.text, each.tool_calls, each.call_id, (), each.provider_state) for each in self.said]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What persons have said about one call. `refusal` is their reason for a no ("" without one)."""
-
-    is_approved: bool = False
-    arguments: Mapping[str, Any] | None = None
-    refusal: str | None = None
-    answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
-
-
-def verdicts_of(calls: Iterable[ToolCall], questions: Sequence[Any]) -> dict[str, Verdict]:
-    """By call id, from the rows of a turn's questions."""
-    return {call.call_id: _verdict([row for row in questions if row.call_id == call.call_id and row.answer is not None]) for call in calls}
-
-
-def _verdict(rows: Sequence[Any]) -> Verdict:
-    verdict = Verdict()
-    for row in rows:
-        decision, answer = row.answer["decision"], row.answer
-        if row.kind != "approval":
-            given = Answered(decision != "reject", answer.get("form"))
-            verdict = Verdict(verdict.is_approved, verdict.arguments, verdict.refusal, {**verdict.answers, row.key: given})
-        elif decision == "reject":
-            verdict = Verdict(refusal=answer.get("reason") or "")
-        elif hash_of_call(row.tool, row.arguments) == row.arguments_hash:
-            verdict = Verdict(is_approved=True, arguments=answer.get("arguments", row.arguments))
-    return verdict
+    suspended: Mapping[str, str]
 
 
 class Course:
-    """The loop's own notes. `history` is what was said before the turn, the prompt included."""
+    """The loop's own notes: `messages` is the whole conversation as the model is shown it, `prompt_tokens` what that costs, estimated, with the tools."""
 
-    def __init__(self, agent: "Agent", history: Sequence[ModelMessage], state: LoopState | None, questions: Sequence[Any] = ()) -> None:
-        self.agent = agent
-        """As it is for the next step: its tools may change while the turn runs."""
-        self.messages = [*history, *(state.messages if state else ())]
-        self.step = state.step if state else 0
-        self.tool_calls = state.tool_calls if state else 0
-        self.waiting = list(state.waiting) if state else []
-        self.verdicts = verdicts_of(self.waiting, questions)
-        self._before = len(history)
+    def __init__(self, run: AgentRun) -> None:
+        state = None if run.own_state is None else msgspec.json.decode(run.own_state, type=LoopState)
+        self.messages: list[ModelMessage] = run.opening
+        self.waiting: Sequence[ToolCall] = () if state is None else state.waiting
+        self.suspended: Mapping[str, str] = {} if state is None else state.suspended
+        self.prompt_tokens = run.opening_tokens
+        self._before = len(self.messages)
+        self.messages += () if state is None else map(_message, state.said)
         self._call_ids = {call.call_id for message in self.messages for call in message.tool_calls}
-        self._take_edits()
+        self._take_edits({call.call_id: arguments for call in self.waiting if (arguments := run.verdict_of(call).arguments) is not None})
 
-    def add_answer(self, text: str, calls: Iterable[ToolCall], state: ProviderState | None) -> list[ToolCall]:
+    @property
+    def added(self) -> Sequence[ModelMessage]:
+        return self.messages[self._before :]
+
+    def add_answer(self, answer: Answer) -> list[ToolCall]:
         """What the model said with the calls it asks for, which are returned under ids of their own."""
-        wanted = distinct(calls, self._call_ids)
-        self.tool_calls += len(wanted)
-        self.messages.append(ModelMessage("assistant", text, [readable(call) for call in wanted], provider_state=state))
+        wanted = distinct(answer.calls.values(), self._call_ids)
+        self._add(ModelMessage("assistant", answer.text, [readable(call) for call in wanted], provider_state=answer.state))
         return wanted
 
-    def add_result(self, result: ToolResult) -> None:
-        self.messages.append(ModelMessage("tool", as_text(result.result, result.error), call_id=result.call_id))
+    def add_outcomes(self, outcomes: ToolOutcomes) -> None:
+        for result in outcomes.results:
+            self._add(ModelMessage("tool", as_text(result.result, result.error), call_id=result.call_id))
+        self.waiting, self.suspended = outcomes.waiting, outcomes.suspended
 
-    def state(self, params: Mapping[str, Any], max_output_tokens: int, offers: Iterable[Offer]) -> LoopState:
-        said = [_Said(_role(each), each.text, each.tool_calls, each.call_id, each.provider_state) for each in self.messages[self._before :]]
-        offered = [_Offered(offer.model, offer.price.input_micros_per_mtok, offer.price.output_micros_per_mtok) for offer in offers]
-        return LoopState(self.step, self.tool_calls, self.waiting, said, params, max_output_tokens, offered)
+    def state(self) -> str:
+        said = [_Said(_role(each), each.text, each.tool_calls, each.call_id, each.provider_state) for each in self.added]
+        return msgspec.json.encode(LoopState(self.waiting, said, self.suspended)).decode()
 
-    def _take_edits(self) -> None:
+    def _add(self, message: ModelMessage) -> None:
+        self.messages.append(message)
+        self.prompt_tokens += message_tokens(message)
+
+    def _take_edits(self, edited: Mapping[str, Mapping[str, Any]]) -> None:
         """A call that a person has changed is remembered as it is made."""
-        edited = {call_id: verdict.arguments for call_id, verdict in self.verdicts.items() if verdict.arguments is not None}
         for at, message in enumerate(self.messages):
             if any(call.call_id in edited for call in message.tool_calls):
                 calls = [_edited(call, edited.get(call.call_id)) for call in message.tool_calls]
                 self.messages[at] = ModelMessage("assistant", message.text, calls, provider_state=message.provider_state)
+
+
+def _message(said: _Said) -> ModelMessage:
+    return ModelMessage(said.role, said.text, said.tool_calls, said.call_id, (), said.provider_state)
 
 
 def _role(message: ModelMessage) -> Literal["assistant", "tool"]:

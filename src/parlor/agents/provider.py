@@ -3,12 +3,12 @@
 from dishka import Provider, Scope
 
 from parlor.agents.agent_prompts import AgentPrompts
-from parlor.agents.loop import AgentLoop
+from parlor.agents.credit import TurnCredits
 from parlor.agents.registry import AgentRegistry
-from parlor.agents.topup import HoldTopUp
+from parlor.agents.runner import AgentRunner
 
 
 def agents_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(AgentPrompts, AgentRegistry, AgentLoop, HoldTopUp)
+    provider.provide_all(AgentPrompts, AgentRegistry, AgentRunner, TurnCredits)
     return provider

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from parlor.accounts import AccountDirectory
-from parlor.agents import AgentLoop, AgentRegistry, Assignment, LoopState
+from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, RunState
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchSession
 from parlor.chat.history import to_model_messages, window
@@ -34,7 +34,7 @@ class Resumption:
         prices: PriceBook,
         tools: ToolRegistry,
         check: ArgumentCheck,
-        loop: AgentLoop,
+        runner: AgentRunner,
         settings: ChatSettings,
     ) -> None:
         self._db = db
@@ -47,7 +47,7 @@ class Resumption:
         self._prices = prices
         self._tools = tools
         self._check = check
-        self._loop = loop
+        self._runner = runner
         self._settings = settings
 
     async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer, caller: ToolCaller) -> None:
@@ -103,7 +103,7 @@ class Resumption:
             raise BadAnswer(f"{problem[0].upper()}{problem[1:]}. The question waits on.")
 
     def _go_on(self, tx: Transaction, session: Any, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
-        row, state = resumable.turn, LoopState.decode(resumable.state)
+        row, state = resumable.turn, RunState.decode(resumable.state)
         agent = self._agents.get(row.agent, toolbox)
         shown = self._shown(tx, session, row, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
         prompt_tokens = agent.overhead_tokens + sum(each.tokens for each in shown) + state.tokens
@@ -124,8 +124,8 @@ class Resumption:
 
         async def work(running: RunningTurn) -> Ending | Paused:
             history, params = to_model_messages(shown), ModelParams(**state.params)
-            assignment = Assignment(agent, model, history, params, prompt_tokens, state.max_output_tokens, state.offers, caller, state, resumable.questions)
-            return await self._loop.run(running, assignment)
+            given = (agent, model, history, params, prompt_tokens, state.max_output_tokens, state.offers, caller, state, resumable.questions)
+            return await self._runner.run(running, Assignment(*given, is_free=all(offer.price == FREE for offer in state.offers)))
 
         self._engine.resume(tx, turn, row.epoch, resumable.earlier, work)
         self._wallet.extend(tx, turn_id=row.id, amount_micros=hold_micros)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from parlor.agents import AgentLoop, AgentRegistry, Assignment, UnknownAgent
+from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, UnknownAgent
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.history import to_model_messages, tokens_of, window
@@ -19,10 +19,9 @@ from parlor.core.ids import new_id
 from parlor.llm import EVERYBODY, Model, ModelAccess, ModelParams, ModelRegistry, Offer, PromptTooLong, UnknownModel, offers_of
 from parlor.tools import Toolbox, ToolCaller, ToolRegistry
 from parlor.turns import Ending, NewTurn, Paused, RunningTurn, TurnEngine
-from parlor.wallet import HoldFor, Price, PriceBook, WalletService
+from parlor.wallet import HoldFor, PriceBook, WalletService
 
 ROUTE = "sessions.messages"
-FREE = Price(input_micros_per_mtok=0, output_micros_per_mtok=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class Sender:
         models: ModelRegistry,
         prices: PriceBook,
         tools: ToolRegistry,
-        loop: AgentLoop,
+        runner: AgentRunner,
         settings: ChatSettings,
         limit: TurnLimit,
     ) -> None:
@@ -114,7 +113,7 @@ class Sender:
         self._models = models
         self._prices = prices
         self._tools = tools
-        self._loop = loop
+        self._runner = runner
         self._settings = settings
 
     async def send(self, question: Question, key: Key | None = None) -> Sent:
@@ -193,8 +192,8 @@ class Sender:
 
         async def work(running: RunningTurn) -> Ending | Paused:
             history = to_model_messages(shown)
-            assignment = Assignment(agent, model, history, params, prompt_tokens, max_output_tokens, offers, question.caller)
-            return await self._loop.run(running, assignment)
+            given = (agent, model, history, params, prompt_tokens, max_output_tokens, offers, question.caller)
+            return await self._runner.run(running, Assignment(*given, is_free=question.is_free))
 
         self._engine.create(tx, turn, work)
         what = HoldFor(model=model.name, agent=agent.name, session_id=question.session_id, api_key_id=question.api_key_id)

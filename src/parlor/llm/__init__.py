@@ -39,16 +39,17 @@ if TYPE_CHECKING:
     from parlor.llm.calling import listen, opening, usage_of
     from parlor.llm.embeddings.call import Embedded
     from parlor.llm.gate import Answering, GatedCall, ModelGate
+    from parlor.llm.metering import CallMeter
     from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
     from parlor.llm.routing.routed import Offer, offers_of
 
 __all__ = [
-    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "Embedded", "EmbeddedBatch", "Embedder", "Embeddings", "EmptyMessage", "FailureReason", "FellBack",
-    "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo",
-    "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen",
-    "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector", "checked_text",
-    "estimate_tokens", "listen", "message_tokens", "offers_of", "opening", "request_tokens", "usage_of",
+    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "CallMeter", "Embedded", "EmbeddedBatch", "Embedder", "Embeddings", "EmptyMessage", "FailureReason",
+    "FellBack", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate",
+    "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta",
+    "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector",
+    "checked_text", "estimate_tokens", "listen", "message_tokens", "offers_of", "opening", "request_tokens", "usage_of",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -60,6 +61,7 @@ __getattr__ = exports(
         "embeddings.call": "Embedded",
         "calling": "listen opening usage_of",
         "gate": "Answering GatedCall ModelGate",
+        "metering": "CallMeter",
         "registry": "ModelInfo ModelRegistry",
         "routing.routed": "Offer offers_of",
     },

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from parlor.tools.exchange import as_text, distinct, readable, readable_arguments
     from parlor.tools.executor import ToolExecutor, TurnCall
     from parlor.tools.policy import ToolPolicy, by_longest_glob
-    from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, Progress, Tool, ToolCaller, ToolSource
+    from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, Progress, Suspended, Tool, ToolCaller, ToolSource
     from parlor.tools.registry import ToolRegistry
     from parlor.tools.settings import ToolSettings
     from parlor.tools.toolbox import Toolbox
 
 __all__ = [
-    "Answered", "ArgumentCheck", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "TooManySteps", "Tool", "ToolCaller",
-    "ToolError", "ToolExecuted", "ToolExecutor", "ToolPolicy", "ToolRegistry", "ToolSettings", "ToolSource", "Toolbox", "TurnCall", "as_text",
+    "Answered", "ArgumentCheck", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "Suspended", "TooManySteps", "Tool",
+    "ToolCaller", "ToolError", "ToolExecuted", "ToolExecutor", "ToolPolicy", "ToolRegistry", "ToolSettings", "ToolSource", "Toolbox", "TurnCall", "as_text",
     "by_longest_glob", "distinct", "readable", "readable_arguments",
 ]  # fmt: skip
 
@@ -35,7 +35,7 @@ __getattr__ = exports(
         "executor": "ToolExecutor TurnCall",
         "policy": "ToolPolicy by_longest_glob",
         "toolbox": "Toolbox",
-        "ports": "Answered Asked ExecutionContext InputRequired Offer Progress Tool ToolCaller ToolSource",
+        "ports": "Answered Asked ExecutionContext InputRequired Offer Progress Suspended Tool ToolCaller ToolSource",
         "registry": "ToolRegistry",
         "settings": "ToolSettings",
     },

@@ -4,7 +4,7 @@ In a turn the call stands between two short transactions, with nothing open in b
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +19,10 @@ from parlor.tools.events import ToolExecuted
 from parlor.tools.exchange import arguments_of
 from parlor.tools.metrics import ToolMetrics
 from parlor.tools.policy import Decision, ToolPolicy
-from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, ToolCaller
+from parlor.tools.ports import Answered, Asked, ExecutionContext, InputRequired, Offer, Suspended, ToolCaller
 from parlor.tools.progress import ProgressLog
 from parlor.tools.running import ToolRunner
-from parlor.turns import NewQuestion, RunningTurn, StepBook, ToolCalled, ToolResult
+from parlor.turns import LogEvent, NewQuestion, RunningTurn, StepBook, ToolCalled, ToolResult
 
 logger = structlog.get_logger("parlor.tools")
 
@@ -41,6 +41,10 @@ class TurnCall:
     is_approved: bool = False
     arguments: Mapping[str, Any] | None = None
     answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
+    is_announced: bool = False
+    """The log has told of it already."""
+    tell: Callable[[LogEvent], None] | None = None
+    """Who hears of the call and its result; the turn's log, when nobody is named."""
 
 
 class ToolExecutor:
@@ -55,33 +59,42 @@ class ToolExecutor:
         self._events = events
         self._metrics = metrics
 
-    async def in_turn(self, running: RunningTurn, asked: TurnCall) -> ToolResult | NewQuestion:
+    def announce(self, running: RunningTurn, asked: TurnCall) -> None:
+        """Tell of the call: before any other of the same answer is run, so that whoever reads the log sees what belongs together."""
+        call, arguments = asked.call, _arguments(asked)
+        _tell(running, asked)(ToolCalled(call_id=call.call_id, tool=call.name, arguments=arguments if arguments is not None else call.arguments))
+
+    async def in_turn(self, running: RunningTurn, asked: TurnCall) -> ToolResult | NewQuestion | Suspended:
         """Run one call and tell the turn's log. Whatever goes wrong with the tool becomes an error result; the turn goes on.
 
-        A question instead: a person must decide about the call, or give the tool what it needs; then it is made again with what they said.
+        A question instead: a person must decide about the call, or give the tool what it needs; then it is made again with what they said. So it is when
+        the tool is a run of its own, and suspended.
         T2a is committed before the tool is run: when that fails the tool is not run, and the error is raised.
         """
-        call, is_first = asked.call, not asked.is_approved and not asked.answers
-        arguments = asked.arguments if asked.arguments is not None else arguments_of(call.arguments)
-        if is_first:
-            running.emit(ToolCalled(call_id=call.call_id, tool=call.name, arguments=arguments if arguments is not None else call.arguments))
-        offer = asked.offers.get(call.name)
-        if offer is None:
-            return _told(running, ToolResult(call_id=call.call_id, error=f"there is no tool called {call.name!r}"))
-        if arguments is None:
-            return _told(running, ToolResult(call_id=call.call_id, error="the arguments are not a JSON object"))
-        if (problem := await self._check.problem_of(offer.tool, arguments)) is not None:
-            return _told(running, ToolResult(call_id=call.call_id, error=problem))
-        decision = self._policy.decide(offer, asked.caller, asked.policy)
-        if decision == "deny":
-            return _told(running, ToolResult(call_id=call.call_id, error=f"the tool {call.name!r} may not be used here"))
-        if decision == "ask" and not asked.is_approved:
-            return _approval(call, arguments)
-        return await self._bracketed(running, asked, offer, arguments)
+        if not asked.is_announced:
+            self.announce(running, asked)
+        call, arguments, offer = asked.call, _arguments(asked), asked.offers.get(asked.call.name)
+        problem = await self._problem(call, offer, arguments)
+        if problem is None and offer is not None and arguments is not None:
+            decision = self._policy.decide(offer, asked.caller, asked.policy)
+            if decision == "ask" and not asked.is_approved:
+                return _approval(call, arguments)
+            if decision != "deny":
+                return await self._bracketed(running, asked, offer, arguments)
+            problem = f"the tool {call.name!r} may not be used here"
+        return _told(running, asked, ToolResult(call_id=call.call_id, error=problem))
 
-    def refuse(self, running: RunningTurn, call_id: str, reason: str | None) -> ToolResult:
+    async def _problem(self, call: ToolCall, offer: Offer | None, arguments: Mapping[str, Any] | None) -> str | None:
+        """Why this cannot even be tried."""
+        if offer is None:
+            return f"there is no tool called {call.name!r}"
+        if arguments is None:
+            return "the arguments are not a JSON object"
+        return await self._check.problem_of(offer.tool, arguments)
+
+    def refuse(self, running: RunningTurn, asked: TurnCall, reason: str | None) -> ToolResult:
         """A person has said no: nothing is run, and the model is told, with their words if there are any."""
-        return _told(running, ToolResult(call_id=call_id, error=f"the user refused this call{': ' + reason if reason else ''}"))
+        return _told(running, asked, ToolResult(call_id=asked.call.call_id, error=f"the user refused this call{': ' + reason if reason else ''}"))
 
     async def directly(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
         """Run one call outside any turn, which somebody has looked at if somebody has to. Raises ToolDenied, InputRequired."""
@@ -93,7 +106,7 @@ class ToolExecutor:
         await self._db.write(lambda tx: self._events.record(tx, event))
         return result
 
-    async def _bracketed(self, running: RunningTurn, asked: TurnCall, offer: Offer, arguments: Mapping[str, Any]) -> ToolResult | NewQuestion:
+    async def _bracketed(self, running: RunningTurn, asked: TurnCall, offer: Offer, arguments: Mapping[str, Any]) -> ToolResult | NewQuestion | Suspended:
         call, turn = asked.call, running.turn
         step_id = await self._steps.start(running, call_id=call.call_id, tool=call.name, arguments=arguments)
         context = ExecutionContext(
@@ -104,19 +117,22 @@ class ToolExecutor:
             turn.agent,
             budget_micros=max(0, running.hold_micros - running.bill().cost_micros),
             answers=asked.answers,
-            progress=ProgressLog(running, call.call_id),
+            progress=ProgressLog(running, _tell(running, asked), call.call_id),
         )
         try:
             result, event = await self._run(offer, arguments, context)
         except InputRequired as needed:
             await self._steps.asked(step_id)
             return _needed(call, arguments, needed.asked)
+        except Suspended as suspended:
+            await self._steps.asked(step_id)
+            return suspended
         await self._steps.end(step_id, result=result.result, error=result.error, event=event)
-        return _told(running, result)
+        return _told(running, asked, result)
 
     async def _run(self, offer: Offer, arguments: Mapping[str, Any], context: ExecutionContext) -> tuple[ToolResult, ToolExecuted]:
         began = time.monotonic()
-        result = await self._runner.run(offer.tool, arguments, context)
+        result = await self._runner.run(offer.tool, arguments, context, offer.timeout_seconds)
         took_seconds = time.monotonic() - began
         event = ToolExecuted(
             account_id=context.account_id if context.account_id.int else None,
@@ -133,8 +149,17 @@ class ToolExecutor:
         return result, event
 
 
-def _told(running: RunningTurn, result: ToolResult) -> ToolResult:
-    running.emit(result)
+def _arguments(asked: TurnCall) -> Mapping[str, Any] | None:
+    """None when they are no JSON object."""
+    return asked.arguments if asked.arguments is not None else arguments_of(asked.call.arguments)
+
+
+def _tell(running: RunningTurn, asked: TurnCall) -> Callable[[LogEvent], None]:
+    return asked.tell or running.emit
+
+
+def _told(running: RunningTurn, asked: TurnCall, result: ToolResult) -> ToolResult:
+    _tell(running, asked)(result)
     return result
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from parlor.accounts import Caller
+    from parlor.turns import NewQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,18 @@ class InputRequired(Exception):
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         super().__init__(asked.text)
+
+
+class Suspended(Exception):
+    """Raised by a tool that is a run of its own, such as an agent that is asked, and waits for people: it goes on from `state` once they have answered.
+
+    `questions` are about calls inside of it, so their call ids are none of the conversation's own.
+    """
+
+    def __init__(self, questions: "Sequence[NewQuestion]", state: str) -> None:
+        self.questions = questions
+        self.state = state
+        super().__init__(f"{len(questions)} questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +131,8 @@ class Offer:
     origin: str
     """built-in, a module's name, mcp:SERVER, composio"""
     needs_approval: bool = False
+    timeout_seconds: float | None = None
+    """How long a call may take, where that is not what the settings say."""
 
 
 class ToolSource(Protocol):

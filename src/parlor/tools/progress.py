@@ -1,9 +1,10 @@
 """Progress of a call in the log of its turn: as often as a person can see, however often the tool tells."""
 
 import asyncio
+from collections.abc import Callable
 
 from parlor.tools.ports import Progress
-from parlor.turns import RunningTurn, ToolProgress
+from parlor.turns import LogEvent, RunningTurn, ToolProgress
 
 LEAST_SECONDS = 0.2
 """Between two events of one call. The last one before the result may so be left out: the result says more."""
@@ -13,10 +14,11 @@ MOST_CHARS = 500
 
 
 class ProgressLog:
-    __slots__ = ("_call_id", "_left", "_next_at", "_running")
+    __slots__ = ("_call_id", "_left", "_next_at", "_running", "_tell")
 
-    def __init__(self, running: RunningTurn, call_id: str) -> None:
+    def __init__(self, running: RunningTurn, tell: Callable[[LogEvent], None], call_id: str) -> None:
         self._running = running
+        self._tell = tell
         self._call_id = call_id
         self._left = MOST_EVENTS
         self._next_at = 0.0
@@ -27,4 +29,4 @@ class ProgressLog:
             return
         self._next_at, self._left = now + LEAST_SECONDS, self._left - 1
         message = None if progress.message is None else progress.message.replace("\x00", "")[:MOST_CHARS]
-        self._running.emit(ToolProgress(self._call_id, progress.done, progress.total, message))
+        self._tell(ToolProgress(self._call_id, progress.done, progress.total, message))

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import structlog
 
+from parlor.core.errors import PaymentRequired
 from parlor.tools.blocks import without_images
 from parlor.tools.errors import ToolError
-from parlor.tools.ports import ExecutionContext, InputRequired, Tool
+from parlor.tools.ports import ExecutionContext, InputRequired, Suspended, Tool
 from parlor.tools.settings import ToolSettings
-from parlor.turns import ToolResult
+from parlor.turns import Fenced, ToolResult, TurnFailure
 
 logger = structlog.get_logger("parlor.tools")
 
@@ -21,19 +22,20 @@ class ToolRunner:
     def __init__(self, settings: ToolSettings) -> None:
         self._settings = settings
 
-    async def run(self, tool: Tool, arguments: Mapping[str, Any], context: ExecutionContext) -> ToolResult:
-        """Raises InputRequired, and cancellation: whatever else happens with a tool is a result."""
-        deadline = min(context.deadline, asyncio.get_running_loop().time() + self._settings.timeout_seconds)
+    async def run(self, tool: Tool, arguments: Mapping[str, Any], context: ExecutionContext, timeout_seconds: float | None = None) -> ToolResult:
+        """Raises InputRequired, Suspended, what ends a turn, and cancellation: whatever else happens with a tool is a result."""
+        timeout_seconds = timeout_seconds or self._settings.timeout_seconds
+        deadline = min(context.deadline, asyncio.get_running_loop().time() + timeout_seconds)
         try:
             async with asyncio.timeout_at(deadline):
                 value = await tool.call(arguments, replace(context, deadline=deadline))
             return ToolResult(call_id=context.call_id, result=self._bounded(value))
-        except InputRequired:
+        except (InputRequired, Suspended, TurnFailure, Fenced, PaymentRequired):
             raise
         except ToolError as error:
             return ToolResult(call_id=context.call_id, error=str(error))
         except TimeoutError:
-            return ToolResult(call_id=context.call_id, error=f"the tool did not answer within {self._settings.timeout_seconds:g} seconds")
+            return ToolResult(call_id=context.call_id, error=f"the tool did not answer within {timeout_seconds:g} seconds")
         except Exception:
             logger.exception("tool.failed", tool=tool.name, turn_id=str(context.turn_id))
             return ToolResult(call_id=context.call_id, error="the tool failed")

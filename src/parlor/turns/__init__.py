@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from parlor.turns.running import COMPLETED, Ending, NewTurn, RunningTurn, Work
     from parlor.turns.schemas import QuestionRead, TurnRead
     from parlor.turns.settings import TurnSettings
-    from parlor.turns.states import Reason, TurnState
+    from parlor.turns.states import SENTENCES, Reason, TurnState
     from parlor.turns.steps import StepBook
 
 __all__ = [
-    "COMPLETED", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "NewQuestion", "NewTurn", "NoSuchQuestion",
+    "COMPLETED", "SENTENCES", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "NewQuestion", "NewTurn", "NoSuchQuestion",
     "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Resumable", "RunningTurn", "StepBook",
     "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead",
     "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session", "hash_of_call",
@@ -47,7 +47,7 @@ __getattr__ = exports(
         "running": "COMPLETED Ending NewTurn RunningTurn Work",
         "schemas": "QuestionRead TurnRead",
         "settings": "TurnSettings",
-        "states": "Reason TurnState",
+        "states": "SENTENCES Reason TurnState",
         "steps": "StepBook",
     },
 )

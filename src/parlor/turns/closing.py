@@ -67,7 +67,7 @@ class TurnCloser:
             charge_micros=charge_micros,
         ):
             raise Fenced()
-        if any(part["type"] == "tool_call" for part in closing.parts):
+        if closing.epoch > 1 or any(part["type"] == "tool_call" for part in closing.parts):  # who has ever asked is in a later epoch by now
             queries.lose_steps(tx, closing.turn_id)
             question_queries.close_questions(tx, closing.turn_id)
         self._wallet.settle(

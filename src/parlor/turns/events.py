@@ -97,6 +97,31 @@ class UsageReported(LogEvent, frozen=True, tag="usage", omit_defaults=False):
     reasoning_tokens: int
 
 
+class ModelAsked(LogEvent, frozen=True, tag="model.asked", omit_defaults=False):
+    """A model is called beside the steps of the turn: by an agent that this one asks, for a summary, by a branch of a graph. Such calls may overlap."""
+
+    call: int
+    """1, 2, 3 in the turn."""
+    purpose: str
+    model: str
+    prompt_tokens: int
+    input_micros_per_mtok: int
+    output_micros_per_mtok: int
+
+
+class ModelAnswered(LogEvent, frozen=True, tag="model.answered", omit_defaults=False):
+    """That call is over. `model` is the one that answered, at its own price; nothing was used when nobody did."""
+
+    call: int
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    input_micros_per_mtok: int
+    output_micros_per_mtok: int
+
+
 class TurnCompleted(LogEvent, frozen=True, tag="turn.completed", omit_defaults=False):
     message_id: UUID | None
     """The answer; None when the model said nothing at all."""
@@ -136,6 +161,8 @@ AnyLogEvent = (
     | QuestionAsked
     | QuestionAnswered
     | UsageReported
+    | ModelAsked
+    | ModelAnswered
     | TurnCompleted
     | TurnStopped
     | TurnFailed

@@ -3,13 +3,15 @@
 The rule (INV-M5): a step of the model that reported its usage costs that; one that did not, but was accepted or said something, costs its estimated prompt
 and what it said; one that never got an answer costs nothing. Each step is paid for at the price of the model that answered it; of a model that failed
 before its first word, so that another was asked, nothing is charged.
+A call beside the steps costs what it used once it is over; one that a crash caught has shown nobody anything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from parlor.llm import Offer, Usage, estimate_tokens
-from parlor.turns.events import LogEvent, ModelFallback, ReasoningDelta, StepStarted, TextDelta, UsageReported
+from parlor.turns.events import LogEvent, ModelAnswered, ModelAsked, ModelFallback, ReasoningDelta, StepStarted, TextDelta, UsageReported
 from parlor.wallet import Price
 
 NOTHING = Usage(input_tokens=0, output_tokens=0)
@@ -42,49 +44,101 @@ class Bill:
 
     def cost_micros_with(self, offer: Offer, usage: Usage) -> int:
         """As if `offer` had used that as well."""
-        return Bill({**self.lines, offer: plus(self.lines.get(offer, NOTHING), usage)}, self.answered_by).cost_micros
+        return self.with_usage(offer, usage).cost_micros
+
+    def with_usage(self, offer: Offer, usage: Usage) -> "Bill":
+        lines = dict(self.lines)
+        _add(lines, offer, usage)
+        return Bill(lines, self.answered_by)
 
 
-def bill_of(events: Iterable[LogEvent], first: Offer, *, is_accepted: bool) -> Bill:
-    """`first` is the model that each step asks first. `is_accepted` is about the last step: the provider took the request, though it may not have said
-    anything yet."""
-    lines: dict[Offer, Usage] = {}
-    total, asked = NOTHING, first
-    prompt_tokens: int | None = None
-    said: list[str] = []
+class Meter:
+    """Reads a log as it grows, each event once. `first` is the model that each step asks first."""
 
-    def count(usage: Usage) -> None:
-        nonlocal total
-        total = plus(total, usage)
-        lines[asked] = plus(lines[asked], usage) if asked in lines else usage
+    def __init__(self, first: Offer) -> None:
+        self._first = first
+        self._asked = first
+        self._lines: dict[Offer, Usage] = {}
+        self._calls: dict[int, ModelAsked] = {}
+        self._prompt_tokens: int | None = None
+        self._said: list[str] = []
+        self.total = NOTHING
+        """What was reported so far, of steps and of calls beside them."""
+        self.count = 0
+        """How many events were read."""
 
-    def count_what_was_not_reported(*, is_accepted: bool) -> None:
-        if prompt_tokens is not None and (said or is_accepted):
-            count(Usage(input_tokens=prompt_tokens, output_tokens=estimate_tokens("".join(said))))
+    def take(self, events: Iterable[LogEvent]) -> None:
+        for event in events:
+            self.count += 1
+            if isinstance(event, (TextDelta, ReasoningDelta)):
+                self._said.append(event.text)
+            elif (read := _READ.get(type(event))) is not None:
+                read(self, event)
 
-    for event in events:
-        if isinstance(event, (TextDelta, ReasoningDelta)):
-            said.append(event.text)
-        elif isinstance(event, StepStarted):
-            count_what_was_not_reported(is_accepted=False)
-            prompt_tokens, said, asked = event.prompt_tokens, [], first
-        elif isinstance(event, ModelFallback):
-            said, asked = [], Offer(event.target, Price(event.input_micros_per_mtok, event.output_micros_per_mtok))
-        elif isinstance(event, UsageReported):
-            # the event has the sum of all steps
-            count(minus(Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens), total))
-            prompt_tokens, said = None, []
-    count_what_was_not_reported(is_accepted=is_accepted)
-    return Bill(lines, asked)
+    def bill(self, *, is_accepted: bool, calls_accepted: bool = False) -> Bill:
+        """As of now. `is_accepted`: the provider took the request of the last step, though it may not have said anything yet; `calls_accepted` is the same
+        of calls beside the steps that are not over."""
+        lines = dict(self._lines)
+        if (usage := self._not_reported(is_accepted=is_accepted)) is not None:
+            _add(lines, self._asked, usage)
+        for asked in self._calls.values() if calls_accepted else ():
+            _add(lines, _offer(asked), Usage(asked.prompt_tokens, 0))
+        return Bill(lines, self._asked)
+
+    def _not_reported(self, *, is_accepted: bool) -> Usage | None:
+        if self._prompt_tokens is None or not (self._said or is_accepted):
+            return None
+        return Usage(input_tokens=self._prompt_tokens, output_tokens=estimate_tokens("".join(self._said)))
+
+    def _count(self, offer: Offer, usage: Usage) -> None:
+        self.total = plus(self.total, usage)
+        _add(self._lines, offer, usage)
+
+    def _begin_step(self, event: StepStarted) -> None:
+        if (usage := self._not_reported(is_accepted=False)) is not None:
+            self._count(self._asked, usage)
+        self._prompt_tokens, self._said, self._asked = event.prompt_tokens, [], self._first
+
+    def _fall_back(self, event: ModelFallback) -> None:
+        self._said, self._asked = [], Offer(event.target, Price(event.input_micros_per_mtok, event.output_micros_per_mtok))
+
+    def _report(self, event: UsageReported) -> None:
+        # the event has the sum of all that was reported
+        self._count(self._asked, minus(Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens), self.total))
+        self._prompt_tokens, self._said = None, []
+
+    def _ask(self, event: ModelAsked) -> None:
+        self._calls[event.call] = event
+
+    def _answer(self, event: ModelAnswered) -> None:
+        self._calls.pop(event.call, None)
+        usage = Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens)
+        if usage != NOTHING:
+            self._count(_offer(event), usage)
 
 
-def reported_by(events: Iterable[LogEvent]) -> Usage:
-    """The sum that the last report of a log carries."""
-    total = NOTHING
-    for event in events:
-        if isinstance(event, UsageReported):
-            total = Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens)
-    return total
+_READ: Mapping[type[LogEvent], Callable[[Meter, Any], None]] = {
+    StepStarted: Meter._begin_step,  # pyright: ignore[reportPrivateUsage]  # its own table
+    ModelFallback: Meter._fall_back,  # pyright: ignore[reportPrivateUsage]
+    UsageReported: Meter._report,  # pyright: ignore[reportPrivateUsage]
+    ModelAsked: Meter._ask,  # pyright: ignore[reportPrivateUsage]
+    ModelAnswered: Meter._answer,  # pyright: ignore[reportPrivateUsage]
+}
+
+
+def bill_of(events: Iterable[LogEvent], first: Offer, *, is_accepted: bool, calls_accepted: bool = False) -> Bill:
+    """Of a whole log: see `Meter.bill`."""
+    meter = Meter(first)
+    meter.take(events)
+    return meter.bill(is_accepted=is_accepted, calls_accepted=calls_accepted)
+
+
+def _add(lines: dict[Offer, Usage], offer: Offer, usage: Usage) -> None:
+    lines[offer] = plus(lines[offer], usage) if offer in lines else usage
+
+
+def _offer(event: ModelAsked | ModelAnswered) -> Offer:
+    return Offer(event.model, Price(event.input_micros_per_mtok, event.output_micros_per_mtok))
 
 
 def plus(one: Usage, other: Usage) -> Usage:

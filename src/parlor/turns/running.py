@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from parlor.llm import FellBack, Offer, Usage, estimate_tokens
-from parlor.turns.events import LogEvent, ModelFallback, StepStarted, UsageReported
+from parlor.turns.events import LogEvent, ModelAnswered, ModelAsked, ModelFallback, StepStarted, UsageReported
 from parlor.turns.log import TurnLog
-from parlor.turns.metering import NOTHING, Bill, bill_of, plus, reported_by
+from parlor.turns.metering import Bill, Meter, plus
 from parlor.turns.questions import Paused
 from parlor.turns.segments import Numbered
 from parlor.turns.states import Reason, TurnState
@@ -49,7 +49,21 @@ Work = Callable[["RunningTurn"], Awaitable[Ending | Paused]]
 class RunningTurn:
     """The handle that the work of a turn has: its log, its bill so far, its epoch."""
 
-    __slots__ = ("_reported", "cancelled_as", "epoch", "has_begun", "hold_micros", "is_accepted", "is_ending", "lease_until", "log", "saved", "task", "turn")
+    __slots__ = (
+        "_calls",
+        "_read",
+        "cancelled_as",
+        "epoch",
+        "has_begun",
+        "hold_micros",
+        "is_accepted",
+        "is_ending",
+        "lease_until",
+        "log",
+        "saved",
+        "task",
+        "turn",
+    )
 
     def __init__(self, turn: NewTurn, epoch: int, lease_until: float, earlier: Sequence[Numbered] = ()) -> None:
         """`earlier` is its log from before a pause, which is stored."""
@@ -67,7 +81,8 @@ class RunningTurn:
         self.has_begun = False
         self.is_ending = False
         self.cancelled_as: Ending | None = None
-        self._reported = reported_by(self.log.events) if earlier else NOTHING
+        self._read = Meter(Offer(turn.model, turn.price))
+        self._calls = sum(isinstance(event, ModelAsked) for event in self.log.events)
 
     def emit(self, event: LogEvent) -> None:
         self.log.append(event)
@@ -82,19 +97,36 @@ class RunningTurn:
         self.log.append(ModelFallback(event.source, event.target, event.reason, price.input_micros_per_mtok, price.output_micros_per_mtok))
 
     def report_usage(self, usage: Usage) -> None:
-        """The provider's count for the step that just ran; the event carries the sum of all steps."""
-        self._reported = total = plus(self._reported, usage)
-        self.log.append(UsageReported(total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens))
+        """The provider's count for the step that just ran; the event carries the sum of all that was used."""
+        self._report(plus(self._meter().total, usage))
 
     def estimate_usage(self, unlogged_text: str = "") -> None:
         """Closes a step whose provider did not tell. `unlogged_text` is what it wrote beside the deltas: the tool calls."""
-        total = plus(self.bill().usage, Usage(input_tokens=0, output_tokens=estimate_tokens(unlogged_text) if unlogged_text else 0))
-        self._reported = total
+        self._report(plus(self.bill().usage, Usage(input_tokens=0, output_tokens=estimate_tokens(unlogged_text) if unlogged_text else 0)))
+
+    def _report(self, total: Usage) -> None:
         self.log.append(UsageReported(total.input_tokens, total.output_tokens, total.cached_tokens, total.reasoning_tokens))
+
+    def begin_call(self, offer: Offer, prompt_tokens: int, purpose: str) -> int:
+        """A call of a model beside the steps, which nobody sees the text of until it is over. Its number, for `end_call`."""
+        self._calls += 1
+        price = offer.price
+        self.log.append(ModelAsked(self._calls, purpose, offer.model, prompt_tokens, price.input_micros_per_mtok, price.output_micros_per_mtok))
+        return self._calls
+
+    def end_call(self, call: int, offer: Offer, usage: Usage) -> None:
+        """`offer` is the model that answered, `usage` what that came to: nothing when the call was never taken."""
+        tokens = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
+        self.log.append(ModelAnswered(call, offer.model, *tokens, offer.price.input_micros_per_mtok, offer.price.output_micros_per_mtok))
 
     def bill(self) -> Bill:
         """Of what was used so far."""
-        return bill_of(self.log.events, Offer(self.turn.model, self.turn.price), is_accepted=self.is_accepted)
+        return self._meter().bill(is_accepted=self.is_accepted)
+
+    def _meter(self) -> Meter:
+        if (unread := len(self.log.events) - self._read.count) > 0:
+            self._read.take(self.log.events[-unread:])
+        return self._read
 
     def unsaved(self) -> list[Numbered]:
         numbers, events = self.log.numbers, self.log.events

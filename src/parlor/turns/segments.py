@@ -69,9 +69,10 @@ def results_missing(events: Iterable[LogEvent]) -> list[ToolResult]:
         if isinstance(event, ToolCalled):
             calls[event.call_id] = ToolResult(call_id=event.call_id, error="interrupted: whether this call took effect is unknown")
         elif isinstance(event, QuestionAsked):
-            call_id = event.question["call_id"]
+            if (call_id := event.question["call_id"]) not in calls:
+                continue  # of an agent that was asked in a call of this turn: not part of this conversation
             calls[call_id] = ToolResult(call_id=call_id, error="not run: the question about it was not answered")
-        elif isinstance(event, QuestionAnswered):
+        elif isinstance(event, QuestionAnswered) and event.call_id in calls:
             calls[event.call_id] = ToolResult(call_id=event.call_id, error="interrupted: whether this call took effect is unknown")
         elif isinstance(event, ToolResult):
             calls.pop(event.call_id, None)

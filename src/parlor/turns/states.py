@@ -35,6 +35,8 @@ class Reason(StrEnum):
     CREDITS_EXHAUSTED = "credits_exhausted"
     LIMIT_STEPS = "limit_steps"
     LIMIT_TIME = "limit_time"
+    LIMIT_TOKENS = "limit_tokens"
+    LIMIT_CREDITS = "limit_credits"
     QUESTION_EXPIRED = "question_expired"
     SERVER_RESTART = "server_restart"
     STORAGE = "storage"
@@ -52,6 +54,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.CREDITS_EXHAUSTED: "The credit does not cover the next step of this answer.",
     Reason.LIMIT_STEPS: "The agent took as many steps as it may and was not done.",
     Reason.LIMIT_TIME: "The answer took longer than it may.",
+    Reason.LIMIT_TOKENS: "The agent used as many tokens as it may and was not done.",
+    Reason.LIMIT_CREDITS: "The agent spent as much as it may on one answer and was not done.",
     Reason.QUESTION_EXPIRED: "The question of this turn was not answered in time.",
     Reason.SERVER_RESTART: "The server stopped while it was answering. What had been said is kept; ask again to go on.",
     Reason.STORAGE: "The answer could not be saved.",

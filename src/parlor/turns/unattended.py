@@ -44,7 +44,12 @@ class UnattendedTurns:
                 question_id=turn.question_id,
                 answer_id=turn.answer_id,
                 agent=turn.agent,
-                bill=bill_of(events, Offer(turn.model, self.price_of(tx, turn)), is_accepted=self._wallet.assume_accepted),
+                bill=bill_of(
+                    events,
+                    Offer(turn.model, self.price_of(tx, turn)),
+                    is_accepted=self._wallet.assume_accepted,
+                    calls_accepted=self._wallet.assume_accepted,
+                ),
                 hold_micros=turn.hold_micros,
                 old_epoch=turn.epoch,
                 epoch=turn.epoch + 1,

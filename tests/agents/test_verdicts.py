@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from parlor.agents.course import verdicts_of
-from parlor.llm import ToolCall
+from parlor.agents.verdicts import verdicts_of
 from parlor.turns import hash_of_call
 
 SHOWN = {"to": "bob"}
@@ -19,7 +18,7 @@ def _row(decision: str, *, kind: str = "approval", arguments: Any = SHOWN, hashe
 
 
 def _verdict(*rows: Any) -> Any:
-    return verdicts_of([ToolCall("call_0", "mail_send", "{}")], rows)["call_0"]
+    return verdicts_of(["call_0"], rows)["call_0"]
 
 
 @pytest.mark.parametrize(("arguments", "is_approved"), [(SHOWN, True), ({"to": "eve"}, False), ({**SHOWN, "cc": "eve"}, False), (None, False)])

@@ -1,0 +1,96 @@
+"""Runs the agent of a turn, with the executor of its kind, and the agents that it asks on the way."""
+
+import asyncio
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from parlor.agents.assignment import Assignment, RunState
+from parlor.agents.credit import TurnCredits
+from parlor.agents.delegation import PREFIX, DelegateTool
+from parlor.agents.executors import AgentExecutor
+from parlor.agents.loop import LoopExecutor
+from parlor.agents.registry import Agent, AgentRegistry
+from parlor.agents.run import AgentRun
+from parlor.agents.voices import AsideVoice, TurnVoice
+from parlor.llm import Model, ModelAccess, ModelMessage, ModelRegistry, Offer, ToolSpec, UnknownModel, message_tokens, offers_of
+from parlor.tools import Offer as ToolOffer
+from parlor.tools import ToolCaller, ToolError, ToolExecutor, ToolRegistry
+from parlor.turns import Ending, Paused, RunningTurn
+from parlor.wallet import Price
+
+FREE = Price(input_micros_per_mtok=0, output_micros_per_mtok=0)
+LONGEST_CALL_SECONDS = 3600.0
+"""Of an agent that is asked and has no limit of its own: the turn's is shorter."""
+
+
+class AgentRunner:
+    def __init__(self, tools: ToolExecutor, registry: ToolRegistry, agents: AgentRegistry, models: ModelRegistry, credits: TurnCredits) -> None:
+        self.tools = tools
+        self._registry = registry
+        self._agents = agents
+        self._models = models
+        self._credits = credits
+        self._loop = LoopExecutor()
+
+    async def run(self, running: RunningTurn, assignment: Assignment) -> Ending | Paused:
+        """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
+        run = AgentRun(self, running, assignment, self._credits.of(running), TurnVoice(running))
+        await self._add_delegates(run)
+        async with asyncio.timeout(run.seconds_left()):
+            return await self.execute(run)
+
+    async def execute(self, run: AgentRun) -> Ending | Paused:
+        executor: AgentExecutor = self._loop
+        return await executor.run(run)
+
+    async def agent_now(self, name: str, caller: ToolCaller) -> Agent:
+        return self._agents.get(name, await self._registry.toolbox(caller))
+
+    async def nested(self, parent: AgentRun, name: str, message: str, call_id: str) -> AgentRun:
+        """A run of the agent `name`, that answers `message` alone. Raises ToolError when it cannot be asked."""
+        agent = await self.agent_now(name, parent.assignment.caller)
+        model, offers = await self._model_of(agent, parent)
+        question = ModelMessage("user", message)
+        state = parent.suspended_state(call_id)
+        assignment = Assignment(
+            agent,
+            model,
+            [question],
+            agent.params,
+            agent.overhead_tokens + message_tokens(question),
+            min(model.max_output_tokens, agent.params.max_tokens or parent.assignment.max_output_tokens),
+            offers,
+            parent.assignment.caller,
+            None if state is None else RunState.decode(state),
+            parent.assignment.questions,
+            parent.assignment.is_free,
+        )
+        run = AgentRun(self, parent.running, assignment, parent.credit, AsideVoice(parent.voice, call_id), parent, f"{call_id}/")
+        await self._add_delegates(run)
+        return run
+
+    async def _model_of(self, agent: Agent, parent: AgentRun) -> tuple[Model, tuple[Offer, ...]]:
+        """The agent's own, else the one of whoever asks."""
+        caller = parent.assignment.caller
+        if agent.definition.model is None:
+            return parent.assignment.model, tuple(parent.assignment.offers)
+        try:
+            model = await self._models.find(agent.definition.model, ModelAccess(caller.groups, caller.is_unlimited))
+        except UnknownModel:
+            raise ToolError(f"the model of the agent {agent.name!r} may not be used here") from None
+        return model, tuple(Offer(each.model, FREE) if parent.assignment.is_free else each for each in offers_of(model))
+
+    async def _add_delegates(self, run: AgentRun) -> None:
+        """The agents that this one may ask, as far down as the first of them allows."""
+        globs = run.agent.definition.agents
+        if not globs or run.depth >= run.root.agent.definition.limits.depth:
+            return
+        tools = [DelegateTool(self, run, name, self._agents.definition(name)) for name in self._named(globs, run.agent.name)]
+        run.delegates = {tool.name: ToolOffer(tool, "agent", timeout_seconds=LONGEST_CALL_SECONDS) for tool in tools}
+        run.delegate_specs = [ToolSpec(tool.name, tool.description, tool.parameters) for tool in tools]
+
+    def _named(self, globs: Iterable[str], own: str) -> list[str]:
+        return [name for name in self._agents.names() if name != own and any(fnmatchcase(name, glob) for glob in globs)]
+
+
+__all__ = ["FREE", "PREFIX", "AgentRunner"]
