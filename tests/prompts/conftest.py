@@ -1,6 +1,7 @@
 """A book of prompts in a house on the test's own database, with two people."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -9,6 +10,8 @@ import pytest
 from dishka import AsyncContainer
 
 from parlor.accounts import Application, SignUp
+from parlor.core.ids import new_id
+from parlor.module import Module, discover
 from parlor.prompts import BasePrompt, PromptBook
 from parlor.testing import OpenHouse
 
@@ -23,6 +26,8 @@ class Desk:
     book: PromptBook
     ann: UUID
     bob: UUID
+    ann_email: str
+    bob_email: str
 
     async def get(self, kind: type[T]) -> T:
         return await self.container.get(kind)
@@ -31,18 +36,23 @@ class Desk:
 OpenDesk = Callable[..., Awaitable[Desk]]
 
 
+@asynccontextmanager
+async def desk_of(parlor_house: OpenHouse, database_url: str, *modules: Module, **settings: Any) -> AsyncGenerator[Desk]:
+    """`settings` are those of the room."""
+    given = CHEAP | {"database.url": database_url} | {f"prompts.{name}": value for name, value in settings.items()}
+    async with parlor_house(*(found.module.name for found in discover()), *modules, settings=given) as container:
+        sign_up = await container.get(SignUp)
+        emails = [f"{name}-{new_id()}@example.com" for name in ("ann", "bob")]
+        ann, bob = [(await sign_up.create(Application(email=email, password="a quiet river in may"))).id for email in emails]
+        yield Desk(container, await container.get(PromptBook), ann, bob, *emails)
+
+
 @pytest.fixture
 async def open_desk(parlor_house: OpenHouse, database_url: str) -> AsyncIterator[OpenDesk]:
-    from contextlib import AsyncExitStack
-
     async with AsyncExitStack() as stack:
 
         async def open_it(**settings: Any) -> Desk:
-            given = CHEAP | {"database.url": database_url} | {f"prompts.{name}": value for name, value in settings.items()}
-            container = await stack.enter_async_context(parlor_house(settings=given))
-            sign_up = await container.get(SignUp)
-            ids = [(await sign_up.create(Application(email=f"{name}@example.com", password="a quiet river in may"))).id for name in ("ann", "bob")]
-            return Desk(container, await container.get(PromptBook), *ids)
+            return await stack.enter_async_context(desk_of(parlor_house, database_url, **settings))
 
         yield open_it
 
