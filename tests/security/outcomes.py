@@ -213,6 +213,8 @@ DECLARED: Mapping[str, Declared] = {
     "PUT /api/v1/sessions/{session_id}/notes": of_owner(200, _SESSION, body=_sends(notes="I was here"), scopes=_CHAT),
     "DELETE /api/v1/sessions/{session_id}": of_owner(204, _SESSION, scopes=_CHAT),
     "POST /api/v1/sessions/{session_id}/fork": of_owner(201, _SESSION, body=_answer, scopes=_CHAT),
+    "GET /api/v1/sessions/{session_id}/memory": of_owner(200, _SESSION, scopes=_CHAT_READ),
+    "DELETE /api/v1/sessions/{session_id}/summary": of_owner(204, _SESSION, scopes=_CHAT),
     "GET /api/v1/sessions/{session_id}/messages": of_owner(200, _SESSION, scopes=_CHAT_READ),
     "POST /api/v1/sessions/{session_id}/messages": of_owner(202, _SESSION, body=_sends(content="Tell me more."), scopes=_CHAT),
     "POST /api/v1/sessions/{session_id}/regenerate": of_owner(202, _SESSION, body=_answer, scopes=_CHAT),

@@ -66,8 +66,10 @@ async def test_a_child_of_another_parent_is_not_found(site: Site) -> None:
         await client.post(f"{path}/regenerate", json={"message_id": elsewhere.answer_id}),
         await client.post(f"{path}/fork", json={"message_id": elsewhere.answer_id}),
         await client.get(f"{path}/messages", params={"branch": elsewhere.answer_id}),
+        await client.get(f"{path}/memory", params={"branch": elsewhere.answer_id}),
+        await client.delete(f"{path}/summary", params={"branch": elsewhere.answer_id}),
     ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "chat.no_such_message")] * 4
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "chat.no_such_message")] * 6
     assert (await mine.seen(), await elsewhere.seen()) == before
 
 

@@ -174,6 +174,8 @@ def _piece(event: dict[str, Any]) -> Piece | None:
             return Piece("question", event["question"]["text"], {**event["question"], "turn_id": event["turn_id"]})
         case "model.fallback":
             return Piece("note", f"{event['from']} did not answer ({event['reason']}): {event['to']} does")
+        case "memory.compacted":
+            return Piece("note", f"{event['replaces']['messages']} older messages are a summary from here on")
         case "turn.failed" | "turn.interrupted":
             return Piece("problem", event["problem"]["title"])
         case _:

@@ -9,12 +9,19 @@ from parlor.chat.settings import ChatSettings
 from parlor.core.db import Database, Transaction
 from parlor.core.jobs import Job
 
+PAGE = 200
+
 
 def jobs(db: Database, settings: ChatSettings) -> Sequence[Job]:
+    """A schedule is a row of the database that one server at a time moves on: of any number of them one does this, once a minute, and not when all others
+    begin."""
+
     def rest(tx: Transaction) -> int:
-        return session_queries.rest_sessions(tx, tx.now() - timedelta(seconds=settings.session_ttl_seconds))
+        return session_queries.rest_sessions(tx, tx.now() - timedelta(seconds=settings.session_ttl_seconds), PAGE)
 
     async def deactivate_stale_sessions(args: Mapping[str, Any]) -> None:
-        await db.write(rest, bulk=True)
+        """Page by page, so that whoever sends a message never waits for more than one of them."""
+        while await db.write(rest, bulk=True) == PAGE:
+            pass
 
     return (Job("chat.deactivate_stale_sessions", deactivate_stale_sessions, every_seconds=60, first_after_seconds=7),)

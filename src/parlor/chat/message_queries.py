@@ -1,10 +1,10 @@
 """Every SQL statement about messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, LargeBinary, bindparam, delete, literal, select, text
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, literal, select, text, update
 
 from parlor.chat.tables import Message, Session
 from parlor.core.db import Id, Transaction, columns_of, insert, statement
@@ -81,7 +81,7 @@ _path = statement(_path_statement())
 
 
 _history = statement(
-    select(Message.id, Message.seq, Message.role, Message.text, Message.parts, Message.tokens)
+    select(Message.id, Message.seq, Message.parent_id, Message.role, Message.text, Message.parts, Message.tokens)
     .where(Message.session_id == bindparam("session_id"), Message.seq <= bindparam("seq"))
     .order_by(Message.seq.desc())
     .limit(bindparam("most", type_=Integer))
@@ -103,6 +103,22 @@ def path_to(tx: Transaction, session_id: UUID, message: Any, *, is_branched: boo
     if not is_branched:
         return messages_before(tx, session_id, message.seq, most)
     return tx.run(_path, session_id=session_id, message_id=message.id, most=most).all()
+
+
+def path_from(tx: Transaction, session_id: UUID, message_id: UUID | None, most: int) -> list[Any]:
+    """That message and what was said before it, newest first: nothing without one."""
+    return tx.run(_path, session_id=session_id, message_id=message_id, most=most).all()
+
+
+_set_parts = statement(
+    update(Message)
+    .where(Message.id == bindparam("message_id", type_=Id()), Message.session_id == bindparam("of_session_id", type_=Id()))
+    .values(parts=bindparam("new_parts", type_=Message.parts.type))
+)
+
+
+def set_parts(tx: Transaction, session_id: UUID, message_id: UUID, parts: Sequence[Mapping[str, Any]]) -> None:
+    tx.run(_set_parts, of_session_id=session_id, message_id=message_id, new_parts=parts)
 
 
 _range = statement(

@@ -3,6 +3,8 @@
 from dishka import Provider, Scope
 
 from parlor.chat.answering import Answering
+from parlor.chat.compaction import Compaction
+from parlor.chat.remembering import SessionMemory
 from parlor.chat.resuming import Resumption
 from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
@@ -17,6 +19,6 @@ from parlor.chat.user_data import ChatUserData
 
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
-    provider.provide_all(Answering, MessageSearch, Resumption, Sender, Sessions, SignedIn, ChatUserData, TurnLimit)
+    provider.provide_all(Answering, Compaction, MessageSearch, Resumption, Sender, SessionMemory, Sessions, SignedIn, ChatUserData, TurnLimit)
     provider.provide_all(SessionExports, SessionImports, KeyedImports)
     return provider

@@ -8,14 +8,16 @@ import structlog
 from parlor.accounts import AccountDirectory
 from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, RunState
 from parlor.chat import message_queries, session_queries
+from parlor.chat.compaction import Compaction
 from parlor.chat.errors import NoSuchSession
-from parlor.chat.history import to_model_messages, window
+from parlor.chat.memory import Memory, Past
 from parlor.chat.settings import ChatSettings
+from parlor.chat.summary import Summary
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import ParlorError
 from parlor.llm import Model, ModelAccess, ModelParams, ModelRegistry, Usage
 from parlor.tools import ArgumentCheck, Toolbox, ToolCaller, ToolRegistry
-from parlor.turns import AnswerBook, BadAnswer, Ending, GivenAnswer, NewTurn, Paused, Resumable, RunningTurn, TurnEngine, questions_waiting_for
+from parlor.turns import AnswerBook, BadAnswer, Ending, GivenAnswer, MemoryCompacted, NewTurn, Paused, Resumable, RunningTurn, TurnEngine, questions_waiting_for
 from parlor.wallet import PriceBook, WalletService
 
 logger = structlog.get_logger("parlor.chat")
@@ -36,6 +38,7 @@ class Resumption:
         check: ArgumentCheck,
         runner: AgentRunner,
         settings: ChatSettings,
+        compaction: Compaction,
     ) -> None:
         self._db = db
         self._directory = directory
@@ -49,6 +52,7 @@ class Resumption:
         self._check = check
         self._runner = runner
         self._settings = settings
+        self._compaction = compaction
 
     async def answer(self, turn_id: UUID, question_id: UUID, answer: GivenAnswer, caller: ToolCaller) -> None:
         """Raises NoSuchTurn, NoSuchQuestion, BadAnswer, QuestionClosed, and what keeps a turn from going on, such as InsufficientFunds.
@@ -105,8 +109,8 @@ class Resumption:
     def _go_on(self, tx: Transaction, session: Any, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
         row, state = resumable.turn, RunState.decode(resumable.state)
         agent = self._agents.get(row.agent, toolbox)
-        shown = self._shown(tx, session, row, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
-        prompt_tokens = agent.overhead_tokens + sum(each.tokens for each in shown) + state.tokens
+        memory = self._memory(tx, session, resumable, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
+        prompt_tokens = agent.overhead_tokens + memory.tokens + state.tokens
         next_step = Usage(prompt_tokens, state.max_output_tokens)
         hold_micros = max(resumable.bill.cost_micros_with(offer, next_step) for offer in state.offers)
         turn = NewTurn(
@@ -123,14 +127,16 @@ class Resumption:
         )
 
         async def work(running: RunningTurn) -> Ending | Paused:
-            history, params = to_model_messages(shown), ModelParams(**state.params)
+            history, params = memory.conversation, ModelParams(**state.params)
             given = (agent, model, history, params, prompt_tokens, state.max_output_tokens, state.offers, caller, state, resumable.questions)
             return await self._runner.run(running, Assignment(*given, is_free=all(offer.price == FREE for offer in state.offers)))
 
         self._engine.resume(tx, turn, row.epoch, resumable.earlier, work)
         self._wallet.extend(tx, turn_id=row.id, amount_micros=hold_micros)
 
-    def _shown(self, tx: Transaction, session: Any, row: Any, budget_tokens: int) -> list[Any]:
-        asked = message_queries.find_message(tx, session.id, row.question_id)
+    def _memory(self, tx: Transaction, session: Any, resumable: Resumable, room_tokens: int) -> Memory:
+        """As it was before the pause: what the turn has summarised is in its log."""
+        asked = message_queries.find_message(tx, session.id, resumable.turn.question_id)
         rows = message_queries.path_to(tx, session.id, asked, is_branched=session.is_branched, most=2 * self._settings.history_pairs + 1)
-        return window(rows, pairs=self._settings.history_pairs, budget_tokens=budget_tokens)
+        made = [Summary.of_event(event) for _, event in resumable.earlier if isinstance(event, MemoryCompacted)]
+        return self._compaction.remember(Past.of(rows, made[-1] if made else None), room_tokens)

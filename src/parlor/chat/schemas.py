@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from parlor.chat.summary import shown_parts
 from parlor.llm import ModelParams
 from parlor.turns import TurnRead
 
@@ -133,7 +134,7 @@ class MessageRead(BaseModel):
             id=row.id,
             parent_id=row.parent_id,
             role=row.role,
-            parts=[{"type": "text", "text": row.text}] if row.parts is None else row.parts,
+            parts=[{"type": "text", "text": row.text}] if row.parts is None else shown_parts(row.parts),
             status=row.status,
             turn_id=row.turn_id,
             created_at=row.created_at,

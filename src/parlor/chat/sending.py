@@ -7,10 +7,13 @@ from uuid import UUID
 
 from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, UnknownAgent
 from parlor.chat import message_queries, session_queries
+from parlor.chat.compaction import Compaction
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
-from parlor.chat.history import to_model_messages, tokens_of, window
+from parlor.chat.history import tokens_of
+from parlor.chat.memory import Past
 from parlor.chat.questions import title_of
 from parlor.chat.settings import ChatSettings
+from parlor.chat.summary import Summary, summary_of
 from parlor.chat.turn_limit import TurnLimit
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import RateLimited
@@ -86,6 +89,7 @@ class _Asked:
     role: str
     text: str
     tokens: int
+    parent_id: UUID | None
     parts: None = None
 
 
@@ -103,6 +107,7 @@ class Sender:
         runner: AgentRunner,
         settings: ChatSettings,
         limit: TurnLimit,
+        compaction: Compaction,
     ) -> None:
         self._db = db
         self._limit = limit
@@ -115,6 +120,7 @@ class Sender:
         self._tools = tools
         self._runner = runner
         self._settings = settings
+        self._compaction = compaction
 
     async def send(self, question: Question, key: Key | None = None) -> Sent:
         """Refuses before anything is saved: NoSuchSession, NoSuchMessage, TurnInProgress, InsufficientFunds, UnknownAgent, UnknownModel, IdempotencyMismatch,
@@ -162,8 +168,9 @@ class Sender:
     def _t1(self, tx: Transaction, question: Question, key: Key | None, found: dict[str | None, Model], toolbox: Toolbox) -> Sent:
         """Locks in the order key, session, turn, wallet."""
         turn_id, answer_id, question_id = new_id(), new_id(), new_id()
+        earlier = None
         if question.again is not None:
-            question_id = _question_of(tx, question.session_id, question.again, question.account_id)
+            question_id, earlier = _question_of(tx, question.session_id, question.again, question.account_id)
         if key is not None:
             result = {"turn_id": str(turn_id), "message_id": str(question_id)}
             claim = self._idempotency.claim(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash, result=result)
@@ -174,8 +181,11 @@ class Sender:
         model = self._model(question.model or session.model, agent.definition.model, question.access, found)
         params = question.params.over(agent.params)
         max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
-        shown = self._window(rows, model.context_tokens - agent.overhead_tokens - max_output_tokens)
-        prompt_tokens = agent.overhead_tokens + sum(row.tokens for row in shown)
+        room_tokens = model.context_tokens - agent.overhead_tokens - max_output_tokens
+        if rows[0].tokens > room_tokens:
+            raise PromptTooLong(tokens=rows[0].tokens, most_tokens=room_tokens)
+        memory = self._compaction.remember(Past.of(rows, earlier), room_tokens)
+        prompt_tokens = agent.overhead_tokens + memory.tokens
         offers = tuple(Offer(each.model, FREE) if question.is_free else each for each in offers_of(model))
         turn = NewTurn(
             id=turn_id,
@@ -191,8 +201,9 @@ class Sender:
         )
 
         async def work(running: RunningTurn) -> Ending | Paused:
-            history = to_model_messages(shown)
-            given = (agent, model, history, params, prompt_tokens, max_output_tokens, offers, question.caller)
+            if isinstance(earlier, Summary):
+                running.emit(earlier.as_event())
+            given = (agent, model, memory.conversation, params, prompt_tokens, max_output_tokens, offers, question.caller)
             return await self._runner.run(running, Assignment(*given, is_free=question.is_free))
 
         self._engine.create(tx, turn, work)
@@ -221,14 +232,14 @@ class Sender:
         before = _before(tx, session, question, newest, most)
         parent = before[0] if before else None
         text = question.text
-        asked = _Asked("user", text, tokens_of("user", text, None))
+        asked = _Asked("user", text, tokens_of("user", text, None), None if parent is None else parent.id)
         message_queries.insert_message(
             tx,
             id=question_id,
             session_id=session.id,
             account_id=question.account_id,
             seq=session.message_count,
-            parent_id=None if parent is None else parent.id,
+            parent_id=asked.parent_id,
             role="user",
             text=text,
             parts=None,
@@ -241,12 +252,7 @@ class Sender:
         branches = newest > 0 and (parent is None or parent.seq != newest)
         if (branches and not session.is_branched) or not session.title:
             session_queries.mark_session(tx, session.id, branches=branches, title=title_of(text))
-        return session, [asked, *before]
-
-    def _window(self, rows: Sequence[Any], budget_tokens: int) -> list[Any]:
-        if rows[0].tokens > budget_tokens:
-            raise PromptTooLong(tokens=rows[0].tokens, most_tokens=budget_tokens)
-        return window(rows, pairs=self._settings.history_pairs, budget_tokens=budget_tokens)
+        return session, [asked, *before][:most]
 
 
 def _before(tx: Transaction, session: Any, question: Question, newest: int, most: int) -> Sequence[Any]:
@@ -266,14 +272,15 @@ def _before(tx: Transaction, session: Any, question: Question, newest: int, most
     return message_queries.path_to(tx, session.id, parent, is_branched=True, most=most)
 
 
-def _question_of(tx: Transaction, session_id: UUID, answer_id: UUID, account_id: UUID) -> UUID:
-    """The question that this answer answers, or the question itself: that of a turn which said nothing has no answer. Raises NoSuchSession, NoSuchMessage."""
+def _question_of(tx: Transaction, session_id: UUID, answer_id: UUID, account_id: UUID) -> tuple[UUID, Any]:
+    """The question that this answer answers, and what the answer says of the summary. It may be the question itself: that of a turn which said nothing has no
+    answer. Raises NoSuchSession, NoSuchMessage."""
     if session_queries.find_session(tx, session_id, account_id) is None:
         raise NoSuchSession()
     answer = message_queries.find_message(tx, session_id, answer_id)
     if answer is None:
         raise NoSuchMessage()
-    return answer.id if answer.role == "user" else answer.parent_id
+    return (answer.id, None) if answer.role == "user" else (answer.parent_id, summary_of(answer.parts))
 
 
 def _replayed(result: Any) -> Sent:

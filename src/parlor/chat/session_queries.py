@@ -167,14 +167,23 @@ def list_sessions(
     ).all()
 
 
+_stale = (
+    select(Session.id)
+    .where(Session.is_active, Session.last_active_at < bindparam("since", type_=UtcTime()))
+    .order_by(Session.last_active_at)
+    .limit(bindparam("most", type_=Integer()))
+)
 _rest = statement(
-    update(Session).where(Session.is_active, Session.last_active_at < bindparam("since", type_=UtcTime())).values(is_active=False).returning(Session.id)
+    update(Session)
+    .where(Session.id.in_(_stale), Session.is_active, Session.last_active_at < bindparam("since", type_=UtcTime()))
+    .values(is_active=False)
+    .returning(Session.id)
 )
 
 
-def rest_sessions(tx: Transaction, since: datetime) -> int:
-    """Sessions not used since then become inactive; how many."""
-    return len(tx.run(_rest, since=since).all())
+def rest_sessions(tx: Transaction, since: datetime, most: int) -> int:
+    """Up to `most` sessions that were not used since then become inactive, those that wait longest first; how many. One that is used meanwhile stays awake."""
+    return len(tx.run(_rest, since=since, most=most).all())
 
 
 _ids_page = statement(

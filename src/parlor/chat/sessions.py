@@ -9,6 +9,7 @@ from uuid import UUID
 from parlor.agents import AgentRegistry
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
+from parlor.chat.summary import renamed
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
 from parlor.llm import EVERYBODY, ModelAccess, ModelRegistry
@@ -191,8 +192,9 @@ def _found(tx: Transaction, session_id: UUID, account_id: UUID) -> Any:
 
 def _copy(tx: Transaction, session: Any, rows: Any) -> None:
     parent_id: UUID | None = None
+    ids: dict[UUID, UUID] = {}
     for seq, row in enumerate(rows, start=1):
-        message_id = new_id()
+        message_id = ids[row.id] = new_id()
         message_queries.insert_message(
             tx,
             id=message_id,
@@ -202,7 +204,7 @@ def _copy(tx: Transaction, session: Any, rows: Any) -> None:
             parent_id=parent_id,
             role=row.role,
             text=row.text,
-            parts=row.parts,
+            parts=renamed(row.parts, ids),
             tokens=row.tokens,
             status=row.status,
             turn_id=None,

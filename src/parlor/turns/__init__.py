@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from parlor.turns.api import event_number
     from parlor.turns.engine import TurnEngine
     from parlor.turns.errors import BadAnswer, Fenced, NoSuchQuestion, NoSuchTurn, QuestionClosed, TurnFailure, TurnInProgress
-    from parlor.turns.events import LogEvent, QuestionAnswered, ReasoningDelta, TextDelta, ToolCalled, ToolProgress, ToolResult, TurnEnded, TurnEnding
+    from parlor.turns.events import (
+        LogEvent,
+        MemoryCompacted,
+        QuestionAnswered,
+        ReasoningDelta,
+        Replaced,
+        TextDelta,
+        ToolCalled,
+        ToolProgress,
+        ToolResult,
+        TurnEnded,
+        TurnEnding,
+    )
     from parlor.turns.queries import busy_turns, find_turn, forget_session, models_used, set_hold
     from parlor.turns.question_queries import questions_waiting_for
     from parlor.turns.questions import Decision, GivenAnswer, NewQuestion, Paused, hash_of_call
@@ -24,11 +36,11 @@ if TYPE_CHECKING:
     from parlor.turns.steps import StepBook
 
 __all__ = [
-    "COMPLETED", "SENTENCES", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "NewQuestion", "NewTurn", "NoSuchQuestion",
-    "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Resumable", "RunningTurn", "StepBook",
-    "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure", "TurnInProgress", "TurnRead",
-    "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session", "hash_of_call",
-    "models_used", "questions_waiting_for", "set_hold",
+    "COMPLETED", "SENTENCES", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "MemoryCompacted", "NewQuestion",
+    "NewTurn", "NoSuchQuestion", "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Replaced",
+    "Resumable", "RunningTurn", "StepBook", "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure",
+    "TurnInProgress", "TurnRead", "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session",
+    "hash_of_call", "models_used", "questions_waiting_for", "set_hold",
 ]  # fmt: skip
 
 
@@ -39,7 +51,7 @@ __getattr__ = exports(
         "engine": "TurnEngine",
         "answering": "AnswerBook Resumable",
         "errors": "BadAnswer Fenced NoSuchQuestion NoSuchTurn QuestionClosed TurnFailure TurnInProgress",
-        "events": "LogEvent QuestionAnswered ReasoningDelta TextDelta ToolCalled ToolProgress ToolResult TurnEnded TurnEnding",
+        "events": "LogEvent MemoryCompacted QuestionAnswered ReasoningDelta Replaced TextDelta ToolCalled ToolProgress ToolResult TurnEnded TurnEnding",
         "questions": "Decision GivenAnswer NewQuestion Paused hash_of_call",
         "queries": "busy_turns find_turn forget_session models_used set_hold",
         "question_queries": "questions_waiting_for",

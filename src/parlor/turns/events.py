@@ -90,6 +90,23 @@ class QuestionAnswered(LogEvent, frozen=True, tag="question.answered"):
     """The ones that the call is made with instead, after an edit."""
 
 
+class Replaced(msgspec.Struct, frozen=True):
+    """Messages of a branch that a summary stands for: the oldest, the newest, and how many."""
+
+    first: UUID
+    last: UUID
+    messages: int
+
+
+class MemoryCompacted(LogEvent, frozen=True, tag="memory.compacted", omit_defaults=False):
+    """What was said longest ago is a summary from here on."""
+
+    text: str
+    replaces: Replaced
+    kept: int
+    """Messages between the newest that was replaced and this turn's answer, its question included: those are shown as they are."""
+
+
 class UsageReported(LogEvent, frozen=True, tag="usage", omit_defaults=False):
     input_tokens: int
     output_tokens: int
@@ -160,6 +177,7 @@ AnyLogEvent = (
     | ToolResult
     | QuestionAsked
     | QuestionAnswered
+    | MemoryCompacted
     | UsageReported
     | ModelAsked
     | ModelAnswered

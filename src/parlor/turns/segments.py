@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from parlor.turns.events import AnyLogEvent, LogEvent, QuestionAnswered, QuestionAsked, ReasoningDelta, TextDelta, ToolCalled, ToolResult
+from parlor.turns.events import AnyLogEvent, LogEvent, MemoryCompacted, QuestionAnswered, QuestionAsked, ReasoningDelta, TextDelta, ToolCalled, ToolResult
 
 EPOCH_NUMBERS = 1_000_000
 """Numbers that one epoch of a turn may use: the first is (epoch - 1) x this + 1, so that none repeats after a crash."""
@@ -99,6 +99,10 @@ def parts_of(events: Iterable[LogEvent]) -> list[dict[str, Any]]:
             _join(parts, texts)
             texts = []
             parts.append(_result_part(event))
+        elif isinstance(event, MemoryCompacted):
+            _join(parts, texts)
+            texts = []
+            parts.append({**msgspec.to_builtins(event), "type": "summary"})
         elif isinstance(event, QuestionAnswered) and event.arguments is not None:
             _edit(parts, event)
     _join(parts, texts)
