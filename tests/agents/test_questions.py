@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import bindparam, update
 
 from parlor.core.db import Database, Id, Transaction, UtcTime, statement
-from parlor.llm import Finished, ProviderState, StateSeen, TextDelta, ToolCall, ToolCallDelta, Usage, UsageSeen
+from parlor.llm import Finished, ProviderState, StateSeen, TextDelta, ToolCallDelta, Usage, UsageSeen
 from parlor.testing import ScriptedModel, says
 from parlor.tools import Asked, ExecutionContext, InputRequired, Progress, ToolError
 from parlor.turns.sweep import TurnSweep
@@ -20,6 +20,7 @@ from tests.support.chat import Person, answer_of
 from tests.support.history import complaints_about
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
+from tests.support.wire import wire_of
 
 _age = statement(update(TurnQuestion).where(TurnQuestion.turn_id == bindparam("of", type_=Id())).values(expires_at=bindparam("then", type_=UtcTime())))
 
@@ -70,27 +71,6 @@ def _calls(*called: tuple[str, str], text: str = "", state: ProviderState | None
 
 DONE = says("Done.", input_tokens=1, output_tokens=1)
 ASK = {"tools.policy": {"mail_*": "ask"}}
-
-
-def _wire_call(call: ToolCall) -> dict[str, Any]:
-    return {"id": call.call_id, "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def _wire(messages: Sequence[Any]) -> list[dict[str, Any]]:
-    """As an OpenAI-compatible provider would be sent them."""
-    return [
-        {
-            "role": message.role,
-            "content": message.text,
-            **(
-                {"tool_calls": [{"id": call.call_id, "function": {"name": call.name, "arguments": call.arguments}} for call in message.tool_calls]}
-                if message.tool_calls
-                else {}
-            ),
-            **({"tool_call_id": message.call_id} if message.call_id else {}),
-        }
-        for message in messages
-    ]
 
 
 async def _pending(person: Person, turn_id: str) -> list[dict[str, Any]]:
@@ -153,7 +133,7 @@ async def test_a_call_that_was_approved_is_made_once_and_the_turn_goes_on_where_
     assert (turn["state"], turn["charge_micros"], answer_of(answer)) == ("completed", 100 + 20 + 1 + 1, "Let me. Done.")
     asked = model.requests[1].messages
     assert asked[2].provider_state == state
-    assert complaints_about(_wire(asked)) == []
+    assert complaints_about(wire_of(asked)) == []
     assert [message.text for message in asked[3:]] == ['{"expression":"1+1","value":2}', '{"sent":"bob"}']
     assert await ann.replay(turn_id) == b"".join(frame.raw for frame in before + after)
     assert (await ann.wallet())["held_micros"] == 0
@@ -245,7 +225,7 @@ async def test_a_turn_with_two_questions_goes_on_with_the_second_answer(open_ser
     await _answer(ann, turn["id"], first["id"], decision="reject")
     assert (await _over(ann, turn["id"]))["state"] == "completed"
     assert mailer.sent == [{"to": "eve"}]
-    assert complaints_about(_wire(model.requests[1].messages)) == []
+    assert complaints_about(wire_of(model.requests[1].messages)) == []
 
 
 async def test_without_credit_for_the_next_step_the_question_waits_on(open_served: OpenServed) -> None:

@@ -41,7 +41,16 @@ class TurnCredit:
         async with self._raising:  # the hold of a call that asked later must not be lowered by one that asked before
             needed_micros = self._needed_micros()
             if needed_micros > self._running.hold_micros:
-                await self._db.write(lambda tx: self._top_up(tx, needed_micros))
+                await self._raise_to(needed_micros)
+
+    async def _raise_to(self, needed_micros: int) -> None:
+        """Whoever is cancelled meanwhile waits for it all the same: what is held must be known here, or the next one would hold less than that."""
+        raising = asyncio.ensure_future(self._db.write(lambda tx: self._top_up(tx, needed_micros)))
+        try:
+            await asyncio.shield(raising)
+        finally:
+            await asyncio.wait([raising])
+            if not raising.cancelled() and raising.exception() is None:
                 self._running.hold_micros = needed_micros
 
     def _needed_micros(self) -> int:

@@ -202,7 +202,7 @@ class AgentRun:
     def _request(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec], extra: Mapping[str, Any]) -> ModelRequest:
         params = self.assignment.params
         request = ModelRequest(
-            messages,
+            tuple(messages),  # which go on growing while this is on its way
             tools,
             max_output_tokens=self.assignment.max_output_tokens,
             temperature=params.temperature,
