@@ -64,10 +64,25 @@ async def plant(site: Site, words: Words) -> Member:
     await member.person.ask(session_id, words["question"], key=words["idempotency key"])
     for number in range(12):
         await member.person.ask(session_id, f"{words['long question']} {'filler ' * 400 * (number % 4)} {words['its end']}")
+    await customize(member, words)
     deleted = await member.person.new_session(title=words["deleted title"])
     await member.person.ask(deleted, words["deleted question"] + " deleted " * 800)
     assert (await client.delete(f"/sessions/{deleted}")).status_code == 204
     return member
+
+
+async def customize(member: Member, words: Words) -> None:
+    """A long layer over an agent's prompt, one that was written anew, and one that was removed."""
+    layer = {"agent_name": "assistant", "mode": "append"}
+    made = []
+    for place in ("layer", "older layer", "removed layer"):
+        reply = await member.client.post(
+            "/prompts/customizations", json=layer | {"content": words[place] + " l" * 3000}, headers={"Idempotency-Key": words[f"{place} key"]}
+        )
+        assert reply.status_code == 201, reply.text
+        made.append(f"/prompts/customizations/{reply.json()['id']}")
+    assert (await member.client.put(made[1], json=layer | {"content": words["newer layer"]})).status_code == 200
+    assert (await member.client.delete(made[2])).status_code == 204
 
 
 def traces(text: bytes, words: Words) -> list[str]:
@@ -107,12 +122,13 @@ async def test_no_byte_of_an_erased_person_is_left(site: Site) -> None:
     assert await found(site, words) != {}
     answer = await member.client.request("DELETE", "/auth/me", json={"password": PASSWORD})
     assert (answer.status_code, answer.json()["erased_at"] is not None) == (200, True), answer.text
-    assert all(answer.json()["receipt"][name] > 0 for name in ("accounts", "chat", "turns", "idempotency")), answer.text
+    assert all(answer.json()["receipt"][name] > 0 for name in ("accounts", "chat", "turns", "prompts", "idempotency")), answer.text
     assert await found(site, words) == {}
     assert (await member.client.get("/auth/me")).status_code == 401
     assert (await site.admin_or_nobody.post("/auth/login", json={"login": member.email, "password": PASSWORD})).json()["code"] == "auth.invalid_credentials"
     assert (
-        set(traces(b"\n".join((await stored(site)).values()), others)) == set(others.planted) - {"deleted question", "deleted title"}
+        set(traces(b"\n".join((await stored(site)).values()), others))
+        == set(others.planted) - {"deleted question", "deleted title", "older layer", "removed layer"}
         or site.engine == "postgres"
     )
     assert len(await other.person.messages((await other.client.get("/sessions")).json()["items"][0]["id"], limit=200)) >= 20
