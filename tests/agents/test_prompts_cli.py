@@ -51,6 +51,7 @@ def test_list_shows_who_has_customized_what(call: Call, layered: tuple[str, str]
     table = call("list")
     assert len(table.splitlines()) == 5
     assert "gardens" not in table
+    assert table.count(ann) == 3
     rows = json.loads(call("list", "--user", ann, "--json"))
     assert [(row["agent_name"], row["mode"], row["slot"], row["content"]) for row in rows] == [
         ("poet", "replace", None, "Do not rhyme."),

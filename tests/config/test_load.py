@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from parlor.config import Settings, load, read_root
+from parlor.core.errors import Misconfigured
 from parlor.core.settings import RootSettings
 from parlor.module import Found, Module
 
@@ -146,6 +147,30 @@ def test_a_group_may_be_a_table_of_its_own(load):
     settings = load(toml='[agents.researcher]\nkind = "langgraph"\n', modules=[Module("agents", settings=Agents)])
     assert settings.groups["agents"].root["researcher"].kind == "langgraph"
     assert settings.explain("agents.researcher.kind").value == "langgraph"
+
+
+class Agent(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str = "loop"
+    tools: tuple[str, ...] = ()
+
+
+class Agents(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, Agent]
+    usual: Agent = Agent()
+
+
+def test_a_group_may_have_names_of_the_operator_beside_its_own(load):
+    rows = [Module("agents", settings=Agents)]
+    settings = load({"PARLOR_AGENTS__WRITER__TOOLS": "a,b"}, toml='[agents.researcher]\nkind = "langgraph"\n[agents.usual]\nkind = "x"\n', modules=rows)
+    agents = settings.groups["agents"]
+    assert (agents.usual.kind, agents.researcher.kind, agents.writer.tools) == ("x", "langgraph", ("a", "b"))
+    assert settings.explain("agents.researcher.kind").value == "langgraph"
+    with pytest.raises(Misconfigured, match=r"agents.researcher.knid .*did you mean agents.researcher.kind"):
+        load(toml='[agents.researcher]\nknid = "x"\n', modules=rows)
 
 
 def test_kubernetes_variables_of_a_service_called_parlor_are_nobodys_mistake(load):

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from inspect import get_annotations
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
@@ -40,9 +41,10 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Group:
-    """Named settings."""
+    """Named settings, and what stands behind every other name, where the operator may choose some beside them."""
 
     fields: "Mapping[str, Node]"
+    others: "Node | None" = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,13 @@ def tree_of(modules: Iterable[Module]) -> Group:
 
 def group_of(kind: type[BaseModel]) -> Group:
     """A field's alias is its name here: `from` cannot be the name of an attribute."""
-    return Group({field.alias or name: _node_of(field.annotation, field, name) for name, field in kind.model_fields.items()})
+    return Group({field.alias or name: _node_of(field.annotation, field, name) for name, field in kind.model_fields.items()}, _others_of(kind))
+
+
+def _others_of(kind: type[BaseModel]) -> Node | None:
+    """Of a model that keeps names which are no fields, when it says of what type they are: `__pydantic_extra__: dict[str, AgentDefinition]`."""
+    extras = get_annotations(kind, eval_str=True).get("__pydantic_extra__") if kind.model_config.get("extra") == "allow" else None
+    return _node_of(get_args(extras)[1], None, "") if extras is not None else None
 
 
 def _node_of(annotation: Any, field: FieldInfo | None, name: str) -> Node:
@@ -151,7 +159,7 @@ def find(root: Group, path: Path) -> tuple[Node | None, int]:
 
 def child(node: Node, name: str) -> Node | None:
     if isinstance(node, Group):
-        return node.fields.get(name)
+        return node.fields.get(name) or (node.others if name else None)
     return node.value if isinstance(node, Table) and name else None
 
 
@@ -165,6 +173,8 @@ def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Leaf | Table]]:
     else:
         for name, each in node.fields.items():
             yield from leaves(each, (*path, name))
+        if node.others is not None:
+            yield from leaves(node.others, (*path, "<name>"))
 
 
 def nearest(root: Group, path: Path) -> Path | None:

@@ -1,8 +1,7 @@
 """`parlor prompts`."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +10,8 @@ from parlor.command import command_line
 if TYPE_CHECKING:
     from dishka import AsyncContainer
 
+    from parlor.accounts import Account
     from parlor.core.db import Transaction
-    from parlor.prompts.customization import Customization
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,20 +26,27 @@ def list_customizations(
     """Show who has customized which agent, the newest first. Their words are shown with --json."""
     out = command_line(ctx)
 
-    async def work(container: "AsyncContainer") -> "Sequence[Customization]":
+    async def work(container: "AsyncContainer") -> list[dict[str, Any]]:
         from parlor.accounts import AccountDirectory
         from parlor.core.db import Database
         from parlor.prompts import queries
         from parlor.prompts.book import NEWEST
 
-        db, directory = await container.get(Database), await container.get(AccountDirectory)
+        directory = await container.get(AccountDirectory)
 
-        def read(tx: "Transaction") -> "Sequence[Customization]":
+        def read(tx: "Transaction") -> list[dict[str, Any]]:
             if user is None:
-                return queries.page_of_all(tx, agent, NEWEST, limit)
-            return queries.page(tx, directory.get_by_email(tx, user).id, agent, NEWEST, limit)
+                rows = queries.page_of_all(tx, agent, NEWEST, limit)
+            else:
+                rows = queries.page(tx, directory.get_by_email(tx, user).id, agent, NEWEST, limit)
+            names = {account_id: _name_of(directory.find(tx, account_id)) for account_id in {row.account_id for row in rows}}
+            return [asdict(row) | {"user": names[row.account_id], "chars": len(row.content)} for row in rows]
 
-        return await db.read(read)
+        return await (await container.get(Database)).read(read)
 
-    rows = [asdict(row) | {"chars": len(row.content)} for row in out.run(work)]
-    out.print_rows(rows, ["id", "account_id", "agent_name", "mode", "slot", "priority", "is_active", "chars", "base_version", "updated_at"])
+    out.print_rows(out.run(work), ["id", "user", "agent_name", "mode", "slot", "priority", "is_active", "chars", "base_version", "updated_at"])
+
+
+def _name_of(account: "Account | None") -> str:
+    """Empty for one that is being erased."""
+    return (account.email or account.username or "") if account is not None else ""
