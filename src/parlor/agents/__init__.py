@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
+    from parlor.agents.agent import Agent
     from parlor.agents.assignment import Assignment, RunState
+    from parlor.agents.definition import AgentDefinition
     from parlor.agents.errors import UnknownAgent
     from parlor.agents.executors import AgentExecutor
-    from parlor.agents.registry import Agent, AgentRegistry
+    from parlor.agents.registry import AgentRegistry
     from parlor.agents.run import AgentRun
     from parlor.agents.runner import FREE, AgentRunner
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "FREE", "Agent", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentsSettings", "Assignment", "RunState", "UnknownAgent",
+    "FREE", "Agent", "AgentDefinition", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentsSettings", "Assignment", "RunState",
+    "UnknownAgent",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -28,7 +31,9 @@ __getattr__ = exports(
         "executors": "AgentExecutor",
         "run": "AgentRun",
         "runner": "FREE AgentRunner",
-        "registry": "Agent AgentRegistry",
+        "agent": "Agent",
+        "definition": "AgentDefinition",
+        "registry": "AgentRegistry",
         "settings": "AgentsSettings",
     },
 )

@@ -1,14 +1,14 @@
 """The prompts of agents with the layers of users over them."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from parlor.accounts import AccountDirectory, AccountNotFound
-from parlor.agents.definition import AgentDefinition
+from parlor.agents.agent import base_prompt
 from parlor.agents.registry import AgentRegistry
 from parlor.core.clock import Clock
 from parlor.core.db import Database
 from parlor.prompts import BasePrompt, EffectivePrompt, PromptBook, standard_values
+from parlor.tools import ToolCaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,6 @@ class ShownPrompt:
     text: str
 
 
-def base_prompt(name: str, definition: AgentDefinition) -> BasePrompt:
-    return BasePrompt(name, definition.system_prompt, definition.locked_slots, definition.customizable)
-
-
 class AgentPrompts:
     def __init__(self, db: Database, agents: AgentRegistry, book: PromptBook, directory: AccountDirectory, clock: Clock) -> None:
         self._db = db
@@ -31,16 +27,16 @@ class AgentPrompts:
         self._directory = directory
         self._clock = clock
 
-    async def base(self, agent_name: str) -> BasePrompt:
+    async def base(self, caller: ToolCaller, agent_name: str) -> BasePrompt:
         """Raises UnknownAgent."""
-        return base_prompt(agent_name, self._agents.definition(agent_name))
+        return base_prompt(agent_name, await self._agents.definition(agent_name, caller))
 
-    async def effective(self, account_id: UUID, agent_name: str) -> ShownPrompt:
+    async def effective(self, caller: ToolCaller, agent_name: str) -> ShownPrompt:
         """Raises UnknownAgent, AccountNotFound."""
-        definition = self._agents.definition(agent_name)
-        account = await self._db.read(lambda tx: self._directory.find(tx, account_id))
+        definition = await self._agents.definition(agent_name, caller)
+        account = await self._db.read(lambda tx: self._directory.find(tx, caller.account_id))
         if account is None:
             raise AccountNotFound
-        prompt = self._book.compose(base_prompt(agent_name, definition), await self._book.layers(account_id, agent_name))
+        prompt = self._book.compose(base_prompt(agent_name, definition), await self._book.layers(caller.account_id, agent_name))
         values = standard_values(account, agent_name=agent_name, agent_title=definition.title, now=self._clock.now())
         return ShownPrompt(prompt, prompt.render(values))

@@ -1,12 +1,18 @@
 """What an agent is, wherever it is written down: a settings table, a Markdown file, a row."""
 
-from typing import Any, Literal
+import re
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from parlor.llm import ModelParams
 
 DEFAULT_PROMPT = (
     "You are a helpful assistant. Answer in the language of the question. Use a tool when it gives a surer answer than you would; say so when you do not know."
 )
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+NAME_RULE = "lower-case letters, digits, - and _, at most 63, the first a letter or a digit"
 
 Kind = Literal["loop", "langgraph", "python"]
 
@@ -48,3 +54,27 @@ class AgentDefinition(BaseModel):
     groups: tuple[str, ...] = Field(default=(), description="Groups of users that it is kept for; without any it is for everybody.")
     customizable: bool = Field(default=True, description="Whether users may put their own layers over its prompt.")
     locked_slots: tuple[str, ...] = Field(default=(), description="Slots of its prompt that users may not fill.")
+
+    @field_validator("params")
+    @classmethod
+    def _are_known(cls, params: dict[str, Any]) -> dict[str, Any]:
+        try:
+            ModelParams.model_validate(params)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+        return params
+
+    @model_validator(mode="after")
+    def _names_its_code(self) -> Self:
+        """What a kind stands on is there, and nothing beside it that would never be looked at."""
+        for kind, field, value in (("langgraph", "graph", self.graph), ("python", "object", self.object)):
+            if self.kind == kind and not value:
+                raise ValueError(f"an agent of kind {kind} needs `{field}`")
+            if self.kind != kind and value:
+                raise ValueError(f'`{field}` goes with kind = "{kind}"')
+        return self
+
+
+def is_agent_name(name: str) -> bool:
+    return re.fullmatch(NAME_PATTERN, name) is not None

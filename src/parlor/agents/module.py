@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from parlor.agents.runtime_settings import AgentRuntimeSettings
 from parlor.agents.settings import AgentsSettings
 from parlor.module import Module
 
 if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
+
+    from parlor.agents.user_data import AgentsUserData
+    from parlor.core.userdata import UserData
 
 
 def _provider() -> "dishka.Provider":
@@ -23,11 +27,19 @@ def _routes() -> "Sequence[APIRouter]":
     return (prompts_router,)
 
 
-module = Module(
-    name="agents",
-    settings=AgentsSettings,
-    requires=("tools", "prompts"),
-    provider=_provider,
-    routes=_routes,
-    commands={"prompts effective": "parlor.agents.prompts_cli:effective"},
+def _user_data(user_data: "AgentsUserData") -> "UserData":
+    return user_data
+
+
+modules = (
+    Module(name="agent_runtime", settings=AgentRuntimeSettings),
+    Module(
+        name="agents",
+        settings=AgentsSettings,
+        requires=("tools", "prompts", "agent_runtime"),
+        provider=_provider,
+        routes=_routes,
+        user_data=_user_data,
+        commands={"prompts effective": "parlor.agents.prompts_cli:effective"},
+    ),
 )

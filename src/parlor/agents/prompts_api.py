@@ -24,6 +24,7 @@ from parlor.prompts import (
     SlotLocked,
     TooManyLayers,
 )
+from parlor.tools import ToolCaller
 
 router = Router(tags=["prompts"])
 
@@ -41,7 +42,7 @@ async def create_customization(
 ) -> CustomizationRead:
     """Put a layer of one's own over the prompt of an agent. Nobody else sees it or is affected."""
     key = None if idempotency_key is None else RequestKey.of(idempotency_key, body.model_dump(mode="json"))
-    written = await book.create(caller.account_id, await prompts.base(body.agent_name), body.draft(), key)
+    written = await book.create(caller.account_id, await prompts.base(ToolCaller.of(caller), body.agent_name), body.draft(), key)
     if written.is_repeat:
         response.headers["Idempotency-Replayed"] = "true"
     return CustomizationRead.model_validate(written.customization)
@@ -52,7 +53,7 @@ async def update_customization(
     customization_id: UUID, body: CustomizationWrite, caller: ChatDep, prompts: FromDishka[AgentPrompts], book: FromDishka[PromptBook]
 ) -> CustomizationRead:
     """Write it anew as a whole, over the prompt as it is now. What is left out gets its default."""
-    base = await prompts.base(body.agent_name)
+    base = await prompts.base(ToolCaller.of(caller), body.agent_name)
     return CustomizationRead.model_validate(await book.update(caller.account_id, customization_id, base, body.draft()))
 
 
@@ -61,4 +62,4 @@ async def read_effective_prompt(
     name: Annotated[str, Path(max_length=200, examples=["assistant"])], caller: ChatReadDep, prompts: FromDishka[AgentPrompts]
 ) -> EffectivePromptRead:
     """The prompt of an agent as it is for the caller, and where each part of it comes from."""
-    return EffectivePromptRead.of(await prompts.effective(caller.account_id, name))
+    return EffectivePromptRead.of(await prompts.effective(ToolCaller.of(caller), name))

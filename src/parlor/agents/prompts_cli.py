@@ -23,10 +23,12 @@ def effective(
         from parlor.agents.agent_prompts import AgentPrompts
         from parlor.agents.prompts_schemas import EffectivePromptRead
         from parlor.core.db import Database
+        from parlor.tools import ToolCaller
 
         directory, prompts = await container.get(AccountDirectory), await container.get(AgentPrompts)
         account = await (await container.get(Database)).read(lambda tx: directory.get_by_email(tx, user))
-        return EffectivePromptRead.of(await prompts.effective(account.id, agent)).model_dump(mode="json", by_alias=True)
+        caller = ToolCaller(account.id, frozenset(account.groups), account.is_active_admin)
+        return EffectivePromptRead.of(await prompts.effective(caller, agent)).model_dump(mode="json", by_alias=True)
 
     shown = out.run(work)
     if out.json:

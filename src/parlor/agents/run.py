@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from parlor.agents.answer import Answer
 from parlor.agents.asking import ask_as_step, ask_beside
 from parlor.agents.assignment import Assignment, RunState
 from parlor.agents.credit import TurnCredit
+from parlor.agents.errors import UnknownAgent
 from parlor.agents.limits import Counts, LimitReached, Used
 from parlor.agents.parallel import in_parallel
 from parlor.agents.verdicts import NOBODY_ASKED, Verdict, verdicts_of
@@ -187,7 +188,9 @@ class AgentRun:
 
     async def refresh_tools(self) -> int:
         """The tools that there are by now: a call may have brought some, as a sign-in does. Returns how many more tokens they cost in a prompt than before."""
-        before, self.agent = self.agent.overhead_tokens, await self._runner.agent_now(self.agent.name, self.assignment.caller)
+        before = self.agent.overhead_tokens
+        with suppress(UnknownAgent):  # deleted meanwhile: what has begun ends as it was
+            self.agent = await self._runner.agent_now(self.agent.name, self.assignment.caller)
         return self.agent.overhead_tokens - before
 
     def paused(self, questions: Sequence[NewQuestion], own: str, *, added: Sequence[ModelMessage] = ()) -> Paused:

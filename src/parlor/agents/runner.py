@@ -1,15 +1,16 @@
 """Runs the agent of a turn, with the executor of its kind, and the agents that it asks on the way."""
 
 import asyncio
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from parlor.agents.agent import Agent
 from parlor.agents.assignment import Assignment, RunState
 from parlor.agents.credit import TurnCredits
 from parlor.agents.delegation import PREFIX, DelegateTool
+from parlor.agents.errors import UnknownAgent
 from parlor.agents.executors import AgentExecutor
 from parlor.agents.loop import LoopExecutor
-from parlor.agents.registry import Agent, AgentRegistry
+from parlor.agents.registry import AgentRegistry
 from parlor.agents.run import AgentRun
 from parlor.agents.voices import AsideVoice, TurnVoice
 from parlor.llm import Model, ModelAccess, ModelMessage, ModelRegistry, Offer, ToolSpec, UnknownModel, message_tokens, offers_of
@@ -44,11 +45,14 @@ class AgentRunner:
         return await executor.run(run)
 
     async def agent_now(self, name: str, caller: ToolCaller) -> Agent:
-        return self._agents.get(name, await self._registry.toolbox(caller))
+        return await self._agents.find(name, caller, await self._registry.toolbox(caller))
 
     async def nested(self, parent: AgentRun, name: str, message: str, call_id: str) -> AgentRun:
         """A run of the agent `name`, that answers `message` alone. Raises ToolError when it cannot be asked."""
-        agent = await self.agent_now(name, parent.assignment.caller)
+        try:
+            agent = await self.agent_now(name, parent.assignment.caller)
+        except UnknownAgent:
+            raise ToolError(f"there is no agent {name!r} any more") from None
         model, offers = await self._model_of(agent, parent)
         question = ModelMessage("user", message)
         state = parent.suspended_state(call_id)
@@ -85,12 +89,10 @@ class AgentRunner:
         globs = run.agent.definition.agents
         if not globs or run.depth >= run.root.agent.definition.limits.depth:
             return
-        tools = [DelegateTool(self, run, name, self._agents.definition(name)) for name in self._named(globs, run.agent.name)]
+        others = [each for each in await self._agents.visible(run.assignment.caller) if each.name != run.agent.name]
+        tools = [DelegateTool(self, run, each.name, each.definition) for each in others if any(fnmatchcase(each.name, glob) for glob in globs)]
         run.delegates = {tool.name: ToolOffer(tool, "agent", timeout_seconds=LONGEST_CALL_SECONDS) for tool in tools}
         run.delegate_specs = [ToolSpec(tool.name, tool.description, tool.parameters) for tool in tools]
-
-    def _named(self, globs: Iterable[str], own: str) -> list[str]:
-        return [name for name in self._agents.names() if name != own and any(fnmatchcase(name, glob) for glob in globs)]
 
 
 __all__ = ["FREE", "PREFIX", "AgentRunner"]

@@ -1,8 +1,10 @@
 """Agents in the settings: one table `[agents.NAME]` each."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
-from parlor.agents.definition import AgentDefinition
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from parlor.agents.definition import NAME_RULE, AgentDefinition, is_agent_name
 
 DEFAULT_AGENT = "assistant"
 
@@ -21,3 +23,9 @@ class AgentsSettings(BaseModel):
 
     def definitions(self) -> dict[str, AgentDefinition]:
         return {DEFAULT_AGENT: self.assistant, **(self.__pydantic_extra__ or {})}
+
+    @model_validator(mode="after")
+    def _have_names(self) -> Self:
+        if wrong := next((name for name in self.definitions() if not is_agent_name(name)), None):
+            raise ValueError(f"{wrong[:100]!r} cannot be an agent's name: {NAME_RULE}")
+        return self

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from parlor.accounts import AccountDirectory
-from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, RunState
+from parlor.agents import FREE, Agent, AgentRegistry, AgentRunner, Assignment, RunState
 from parlor.chat import message_queries, session_queries
 from parlor.chat.compaction import Compaction
 from parlor.chat.errors import NoSuchSession
@@ -65,6 +65,7 @@ class Resumption:
         await self._refuse_what_does_not_fit(question, answer, toolbox)
         await self._prices.fresh()
         model = await self._models.find(turn.model, ModelAccess(caller.groups, caller.is_unlimited))
+        agent = await self._agents.find(turn.agent, caller, toolbox)
 
         def take(tx: Transaction) -> None:
             """Locks in the order session, turn and its questions, wallet, as the end of a turn does."""
@@ -73,7 +74,7 @@ class Resumption:
                 raise NoSuchSession()
             resumable = self._answers.answer(tx, turn_id, question, answer)
             if resumable is not None:
-                self._go_on(tx, session, resumable, model, toolbox, caller)
+                self._go_on(tx, session, resumable, model, agent, caller)
 
         await self._db.write(take)
 
@@ -106,9 +107,8 @@ class Resumption:
         if problem is not None:
             raise BadAnswer(f"{problem[0].upper()}{problem[1:]}. The question waits on.")
 
-    def _go_on(self, tx: Transaction, session: Any, resumable: Resumable, model: Model, toolbox: Toolbox, caller: ToolCaller) -> None:
+    def _go_on(self, tx: Transaction, session: Any, resumable: Resumable, model: Model, agent: Agent, caller: ToolCaller) -> None:
         row, state = resumable.turn, RunState.decode(resumable.state)
-        agent = self._agents.get(row.agent, toolbox)
         memory = self._memory(tx, session, resumable, model.context_tokens - agent.overhead_tokens - state.max_output_tokens)
         prompt_tokens = agent.overhead_tokens + memory.tokens + state.tokens
         next_step = Usage(prompt_tokens, state.max_output_tokens)

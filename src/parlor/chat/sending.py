@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from parlor.agents import FREE, AgentRegistry, AgentRunner, Assignment, UnknownAgent
+from parlor.agents import FREE, Agent, AgentRegistry, AgentRunner, Assignment, UnknownAgent
 from parlor.chat import message_queries, session_queries
 from parlor.chat.compaction import Compaction
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
@@ -73,13 +73,30 @@ class Sent:
     is_replay: bool = False
 
 
-class _Unknown(Exception):
+class _UnknownModel(Exception):
     """T1 met a model that must be looked up first: that may wait for a provider, and nothing waits inside a transaction."""
 
     def __init__(self, name: str | None, *, is_agents: bool) -> None:
         self.name = name
         self.is_agents = is_agents
         super().__init__(name)
+
+
+class _AgentNotReady(Exception):
+    """T1 met an agent that must be made ready, or looked at, first."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was looked up for one question, by the name that it was asked for with."""
+
+    toolbox: Toolbox
+    models: dict[str | None, Model] = field(default_factory=dict[str | None, Model])
+    agents: dict[str | None, Agent] = field(default_factory=dict[str | None, Agent])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +161,16 @@ class Sender:
 
     async def _begin(self, question: Question, key: Key | None) -> Sent:
         await self._prices.fresh()
-        found: dict[str | None, Model] = {}
-        toolbox = await self._tools.toolbox(question.caller)
+        found = _Found(await self._tools.toolbox(question.caller))
         while True:
             try:
-                return await self._db.write(lambda tx: self._t1(tx, question, key, found, toolbox))
-            except _Unknown as unknown:
-                found[unknown.name] = await self._look_up(unknown, question.access)
+                return await self._db.write(lambda tx: self._t1(tx, question, key, found))
+            except _UnknownModel as unknown:
+                found.models[unknown.name] = await self._look_up(unknown, question.access)
+            except _AgentNotReady as not_ready:
+                found.agents[not_ready.name] = await self._agents.find(not_ready.name, question.caller, found.toolbox)
 
-    async def _look_up(self, unknown: _Unknown, access: ModelAccess) -> Model:
+    async def _look_up(self, unknown: _UnknownModel, access: ModelAccess) -> Model:
         """An agent whose model is kept for others is not for this asker either, and its model's name is not theirs to know."""
         try:
             return await self._models.find(unknown.name, access)
@@ -165,7 +183,7 @@ class Sender:
         found = await self._db.read(lambda tx: self._idempotency.find(tx, question.account_id, key.key, route=ROUTE, body_hash=key.body_hash))
         return None if found is None else _replayed(found.result)
 
-    def _t1(self, tx: Transaction, question: Question, key: Key | None, found: dict[str | None, Model], toolbox: Toolbox) -> Sent:
+    def _t1(self, tx: Transaction, question: Question, key: Key | None, found: _Found) -> Sent:
         """Locks in the order key, session, turn, wallet."""
         turn_id, answer_id, question_id = new_id(), new_id(), new_id()
         earlier = None
@@ -177,8 +195,8 @@ class Sender:
             if not claim.is_new:
                 return _replayed(claim.result)
         session, rows = self._save(tx, question, question_id, turn_id)
-        agent = self._agents.get(question.agent or session.agent, toolbox)
-        model = self._model(question.model or session.model, agent.definition.model, question.access, found)
+        agent = self._agent(question.agent or session.agent, question.caller, found)
+        model = self._model(question.model or session.model, agent.definition.model, question.access, found.models)
         params = question.params.over(agent.params)
         max_output_tokens = min(model.max_output_tokens, params.max_tokens or self._settings.default_max_output_tokens)
         room_tokens = model.context_tokens - agent.overhead_tokens - max_output_tokens
@@ -211,11 +229,17 @@ class Sender:
         self._wallet.hold(tx, question.account_id, turn.hold_micros, turn_id=turn_id, for_=what)
         return Sent(turn_id, question_id)
 
+    def _agent(self, name: str | None, caller: ToolCaller, found: _Found) -> Agent:
+        agent = found.agents.get(name) or self._agents.known(name, caller, found.toolbox)
+        if agent is None:
+            raise _AgentNotReady(name)
+        return agent
+
     def _model(self, chosen: str | None, agents: str | None, access: ModelAccess, found: dict[str | None, Model]) -> Model:
         name = chosen or agents
         model = found.get(name) or self._models.known(name, access)
         if model is None:
-            raise _Unknown(name, is_agents=chosen is None)
+            raise _UnknownModel(name, is_agents=chosen is None)
         return model
 
     def _save(self, tx: Transaction, question: Question, question_id: UUID, turn_id: UUID) -> tuple[Any, Sequence[Any]]:

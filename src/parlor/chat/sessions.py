@@ -13,6 +13,7 @@ from parlor.chat.summary import renamed
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
 from parlor.llm import EVERYBODY, ModelAccess, ModelRegistry
+from parlor.tools import ToolCaller
 from parlor.turns import TurnInProgress, TurnReader, busy_turns, forget_session
 
 _FAR_FUTURE = (datetime(9999, 1, 1, tzinfo=UTC), UUID(int=(1 << 128) - 1))
@@ -48,7 +49,7 @@ class Sessions:
         access: ModelAccess = EVERYBODY,
     ) -> Any:
         """Raises UnknownAgent, UnknownModel."""
-        await self.check(agent, model, access)
+        await self.check(account_id, agent, model, access)
         return await self._db.write(
             lambda tx: session_queries.insert_session(
                 tx,
@@ -92,7 +93,7 @@ class Sessions:
 
     async def change(self, session_id: UUID, account_id: UUID, changes: Mapping[str, Any], access: ModelAccess = EVERYBODY) -> Any:
         """Only what `changes` names. Raises NoSuchSession, UnknownAgent, UnknownModel."""
-        await self.check(changes.get("agent"), changes.get("model"), access)
+        await self.check(account_id, changes.get("agent"), changes.get("model"), access)
 
         def change(tx: Transaction) -> Any:
             if session_queries.use_session(tx, session_id, account_id, added=0) is None:
@@ -103,9 +104,10 @@ class Sessions:
 
         return await self._db.write(change)
 
-    async def check(self, agent: str | None, model: str | None, access: ModelAccess) -> None:
+    async def check(self, account_id: UUID, agent: str | None, model: str | None, access: ModelAccess) -> None:
         """None is the default, which is looked up when it is used. Raises UnknownAgent, UnknownModel."""
-        self._agents.definition(agent)
+        if agent is not None:
+            await self._agents.definition(agent, ToolCaller(account_id, access.groups, access.is_unlimited))
         if model is not None:
             await self._models.find(model, access)
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from parlor.prompts.errors import LayerTooLarge, NoSuchCustomization, NotCustomizable, SlotLocked, TooManyLayers
     from parlor.prompts.schemas import CustomizationRead, CustomizationWrite, IdempotencyHeader
     from parlor.prompts.settings import PromptsSettings
-    from parlor.prompts.values import HISTORY, standard_values
+    from parlor.prompts.values import HISTORY, standard_values, user_facts, values_for
 
 __all__ = [
     "HISTORY", "BasePrompt", "Customization", "CustomizationRead", "CustomizationWrite", "Draft", "EffectivePrompt", "IdempotencyHeader", "Ignored",
     "Layer", "LayerTooLarge", "Mode", "NoSuchCustomization", "NotCustomizable", "Part", "PromptBook", "PromptsSettings", "RequestKey", "SlotLocked",
-    "Stamp", "TooManyLayers", "standard_values",
+    "Stamp", "TooManyLayers", "standard_values", "user_facts", "values_for",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -31,6 +31,6 @@ __getattr__ = exports(
         "errors": "LayerTooLarge NoSuchCustomization NotCustomizable SlotLocked TooManyLayers",
         "schemas": "CustomizationRead CustomizationWrite IdempotencyHeader",
         "settings": "PromptsSettings",
-        "values": "HISTORY standard_values",
+        "values": "HISTORY standard_values user_facts values_for",
     },
 )

@@ -83,14 +83,15 @@ class SessionImports:
             fields = readable.session.fields
             chosen = (fields.get("agent"), fields.get("model"))
             if chosen not in usable:
-                usable[chosen] = {"agent": await self._usable(access, agent=chosen[0]), "model": await self._usable(access, model=chosen[1])}
+                agent = await self._usable(account_id, access, agent=chosen[0])
+                usable[chosen] = {"agent": agent, "model": await self._usable(account_id, access, model=chosen[1])}
             imported.append(await self._store(account_id, readable, usable[chosen]))
         return ImportOutcome(reading.format, imported, reading.skipped)
 
-    async def _usable(self, access: ModelAccess, *, agent: str | None = None, model: str | None = None) -> str | None:
+    async def _usable(self, account_id: UUID, access: ModelAccess, *, agent: str | None = None, model: str | None = None) -> str | None:
         """The name, where it means something here: another server has other agents and models."""
         try:
-            await self._sessions.check(agent, model, access)
+            await self._sessions.check(account_id, agent, model, access)
         except (UnknownAgent, UnknownModel):
             return None
         return agent or model

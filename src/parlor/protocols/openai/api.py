@@ -10,6 +10,7 @@ from parlor.core.web import Router, documents
 from parlor.llm import ModelAccess, UnknownModel
 from parlor.protocols.openai.models import Offered, OpenAIModels
 from parlor.protocols.openai.schemas import ModelObject, ModelObjects
+from parlor.tools import ToolCaller
 
 router = Router(prefix="//v1", tags=["OpenAI"])
 
@@ -19,12 +20,12 @@ ModelId = Annotated[str, Path(max_length=300, description="provider/model, an al
 @router.get("/models")
 async def list_openai_models(caller: ChatReadDep, models: FromDishka[OpenAIModels]) -> ModelObjects:
     """Models and agents that the caller may use."""
-    return ModelObjects(data=[_object(each) for each in await models.list(ModelAccess.of(caller))])
+    return ModelObjects(data=[_object(each) for each in await models.list(ToolCaller.of(caller), ModelAccess.of(caller))])
 
 
 @router.get("/models/{model:path}", responses=documents(UnknownModel))
 async def read_openai_model(model: ModelId, caller: ChatReadDep, models: FromDishka[OpenAIModels]) -> ModelObject:
-    return _object(await models.get(model, ModelAccess.of(caller)))
+    return _object(await models.get(model, ToolCaller.of(caller), ModelAccess.of(caller)))
 
 
 def _object(offered: Offered) -> ModelObject:

@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from parlor.agents import AgentRegistry, UnknownAgent
+from parlor.agents import AgentDefinition, AgentRegistry, UnknownAgent
 from parlor.llm import ModelAccess, ModelRegistry, NoModel, UnknownModel
+from parlor.tools import ToolCaller
 
 AGENT_PREFIX = "agent/"
 
@@ -22,29 +23,33 @@ class OpenAIModels:
         self._models = models
         self._agents = agents
 
-    async def list(self, access: ModelAccess) -> list[Offered]:
-        """Models as elsewhere, then the agents whose model one may use."""
+    async def list(self, caller: ToolCaller, access: ModelAccess) -> list[Offered]:
+        """Models as elsewhere, then the agents that one may use and whose model one may use."""
         models = [Offered(each.name, each.provider) for each in await self._models.list(access)]
-        names = self._agents.names()
-        usable = await asyncio.gather(*(self._is_usable(name, access) for name in names))
-        return [*models, *(_agent(name) for name, is_usable in zip(names, usable, strict=True) if is_usable)]
+        agents = await self._agents.visible(caller)
+        usable = await asyncio.gather(*(self._has_model(each.definition, access) for each in agents))
+        return [*models, *(_agent(each.name) for each, is_usable in zip(agents, usable, strict=True) if is_usable)]
 
-    async def get(self, model: str, access: ModelAccess) -> Offered:
+    async def get(self, model: str, caller: ToolCaller, access: ModelAccess) -> Offered:
         """By any name that a model has: the answer has the whole one. Raises UnknownModel."""
         if not model.startswith(AGENT_PREFIX):
             found = await self._models.find(model, access)
             return Offered(found.name, found.name.partition("/")[0])
         name = model.removeprefix(AGENT_PREFIX)
-        if not await self._is_usable(name, access):
+        try:
+            is_usable = bool(name) and await self._has_model(await self._agents.definition(name, caller), access)
+        except UnknownAgent:
+            is_usable = False
+        if not is_usable:
             raise UnknownModel(f"There is no model called {model[:100]}.")
         return _agent(name)
 
-    async def _is_usable(self, name: str, access: ModelAccess) -> bool:
+    async def _has_model(self, agent: AgentDefinition, access: ModelAccess) -> bool:
         try:
-            await self._models.find(self._agents.definition(name).model, access)
-        except (UnknownAgent, UnknownModel, NoModel):
+            await self._models.find(agent.model, access)
+        except (UnknownModel, NoModel):
             return False
-        return bool(name)
+        return True
 
 
 def _agent(name: str) -> Offered:
