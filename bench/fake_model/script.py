@@ -30,6 +30,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of the reasoning, where the protocol has one (Anthropic)."""
     tool_calls: tuple[FakeToolCall, ...] = ()
     """Called when the last message is not a tool's result; after that comes the text."""
+    calls_again: bool = False
+    """Called after a result as well."""
     fragment_chars: int = 8
     finish_reason: str | None = None
     """As the protocol calls it."""

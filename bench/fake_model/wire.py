@@ -53,7 +53,7 @@ def _frames(wire: FakeWire, encoded_script: bytes, model: str, uses_tools: bool,
 
 def frames_of(wire: FakeWire, script: Script, encoded_script: bytes, model: str, request: dict[str, Any]) -> tuple[bytes, ...]:
     """The stream as ready HTTP chunks, one per write; cached, so that a benchmark pays for making them once."""
-    uses_tools = bool(script.tool_calls) and not wire.has_result(request)
+    uses_tools = bool(script.tool_calls) and (script.calls_again or not wire.has_result(request))
     usage = script.usage
     if usage == "counted":
         usage = wire.counted_usage(script, wire.prompt_chars(request)) if wire.wants_usage(request) else None

@@ -14,6 +14,7 @@ from parlor.core.invariants import check_invariants
 from parlor.module import discover
 from tests.support.chat import Person
 from tests.support.server import ParlorServer, parlor_server
+from tests.support.stored_history import history_complaints
 
 RECOVERY_SECONDS = 30.0
 """Within this, no turn is without an end (INV-T4)."""
@@ -37,6 +38,13 @@ async def start_server(tmp_path: Path, database_url: str, fake: FakeModel) -> As
             return await stack.enter_async_context(parlor_server(tmp_path / name, database_url, fake.base_url, **settings))
 
         yield start
+
+
+@pytest.fixture(autouse=True)
+async def histories_that_providers_take(db: Database) -> AsyncIterator[None]:
+    """Whatever a test breaks: every conversation that it leaves behind can be gone on with (INV-T7)."""
+    yield
+    assert await history_complaints(db) == []
 
 
 async def violations(db: Database) -> list[str]:
