@@ -35,6 +35,9 @@ SAMPLES: Bodies = {
     "fork": lambda scene: {"message_id": scene.answer_id},
     "regenerate": lambda scene: {"message_id": scene.answer_id},
     "messages": lambda scene: {"content": "Tell me more."},
+    "chat": lambda scene: {"message": "Hello?"},
+    "invoke": lambda scene: {"message": "Hello?"},
+    "stream": lambda scene: {"message": "Hello?"},
     "message": lambda scene: {"message": "Hello?"},
     "conversation": lambda scene: {"messages": [{"role": "user", "content": "Hello?"}]},
     "analyze": lambda scene: {"text": "A quiet place", "kinds": ["intent"], "model": "parlor/offline"},
@@ -102,6 +105,7 @@ class Operation:
     def url(self, scene: Scene, **other: str) -> str:
         name = "weather" if "/mcp/" in self.path else "assistant" if "/agents/" in self.path else "calculator"
         values = {"component": "database", "model": "parlor/offline", "name": name, "tool": "forecast", "server": "notes", "question_id": scene.answer_id}
+        values |= {"token": "sh_" + "x" * 43}
         values |= {**_COMPOSIO, **scene.ids, **other}
         query = {"q": "weather"} if self.path.endswith("/search") else {}
         query |= {name: value for name, value in other.items() if f"{{{name}}}" not in self.path}

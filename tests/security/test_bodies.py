@@ -68,7 +68,9 @@ BODIES: Mapping[str, Bad] = {
 NOTHING = {"BAD-01 no body", "BAD-01 an empty body that is called JSON", "BAD-02 null"}
 """Which an operation may take that needs no body."""
 
-OFF_HERE = frozenset({"auth.google_off", "composio.not_configured", "mcp.no_such_server", "mcp.sign_in_refused", "mcp.no_client_document"})
+OFF_HERE = frozenset(
+    {"auth.google_off", "composio.not_configured", "mcp.no_such_server", "mcp.sign_in_refused", "mcp.no_client_document", "chat.no_such_share"}
+)
 """Of routes that take no body: what they stand for is switched off here, or was never begun."""
 
 REFUSED_BY_THE_GATE = {"BAD-15 two mebibytes", "BAD-14 packed"}

@@ -59,9 +59,12 @@ async def plant(site: Site, words: Words) -> Member:
     assert (await client.put(f"/sessions/{session_id}/notes", json={"notes": words["notes"] + " " + "n" * 9000})).status_code == 200
     brought = {"chat": {"title": words["imported title"], "messages": [{"role": "user", "content": words["imported message"] + " " + "i" * 9000}]}}
     assert (await client.post("/sessions/import", json=brought, headers={"Idempotency-Key": words["import key"]})).status_code == 201
+    assert (await client.post("/chat", json={"message": words["single call"] + " " + "s" * 9000})).status_code == 200
     call = FakeToolCall(name="calculator", arguments=json.dumps({"expression": words["tool arguments"]}))
     site.fake.next(Script(tool_calls=(call,)), Script(text=words["answer"]))
     await member.person.ask(session_id, words["question"], key=words["idempotency key"])
+    assert (await client.post(f"/sessions/{session_id}/share")).status_code == 201
+    assert (await client.patch(f"/sessions/{session_id}", json={"title": words["later title"]})).status_code == 200
     for number in range(12):
         await member.person.ask(session_id, f"{words['long question']} {'filler ' * 400 * (number % 4)} {words['its end']}")
     await customize(member, words)

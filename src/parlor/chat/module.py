@@ -27,13 +27,15 @@ def _provider() -> "dishka.Provider":
 
 def _routes() -> "Sequence[APIRouter]":
     from parlor.chat.api import router
+    from parlor.chat.asking.api import router as asking_router
     from parlor.chat.memory_api import router as memory_router
     from parlor.chat.messages_api import router as messages_router
     from parlor.chat.questions_api import router as questions_router
+    from parlor.chat.sharing.api import router as sharing_router
     from parlor.chat.transfer.api import router as transfer_router
 
     # before /sessions/{session_id}, which would take "export" for an id
-    return (transfer_router, router, messages_router, questions_router, memory_router)
+    return (transfer_router, router, messages_router, questions_router, memory_router, sharing_router, asking_router)
 
 
 def _subscribers(signed_in: "SignedIn") -> "Sequence[Subscriber]":

@@ -3,12 +3,14 @@
 from dishka import Provider, Scope
 
 from parlor.chat.answering import Answering
+from parlor.chat.asking.single import SingleCalls
 from parlor.chat.compaction import Compaction
 from parlor.chat.remembering import SessionMemory
 from parlor.chat.resuming import Resumption
 from parlor.chat.searching import MessageSearch
 from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
+from parlor.chat.sharing.shares import Shares
 from parlor.chat.signed_in import SignedIn
 from parlor.chat.transfer.exports import SessionExports
 from parlor.chat.transfer.imports import SessionImports
@@ -20,5 +22,5 @@ from parlor.chat.user_data import ChatUserData
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide_all(Answering, Compaction, MessageSearch, Resumption, Sender, SessionMemory, Sessions, SignedIn, ChatUserData, TurnLimit)
-    provider.provide_all(SessionExports, SessionImports, KeyedImports)
+    provider.provide_all(SessionExports, SessionImports, KeyedImports, Shares, SingleCalls)
     return provider

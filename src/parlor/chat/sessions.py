@@ -9,6 +9,7 @@ from uuid import UUID
 from parlor.agents import AgentRegistry
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
+from parlor.chat.sharing import queries as share_queries
 from parlor.chat.summary import renamed
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
@@ -123,6 +124,7 @@ class Sessions:
             if busy_turns(tx, account_id, [session_id]):
                 raise TurnInProgress()
             forget_session(tx, session_id)
+            share_queries.remove_share(tx, session_id)
             message_queries.delete_messages(tx, session_id)
             session_queries.delete_session(tx, session_id, account_id)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from parlor.chat import message_queries, session_queries
 from parlor.chat.schemas import MessageRead, SessionRead
+from parlor.chat.sharing import queries as share_queries
 from parlor.core.db import Database, Transaction
 from parlor.core.userdata import each_row
 
@@ -14,17 +15,20 @@ PAGE = 200
 
 class ChatUserData:
     name = "chat"
-    tables = ("sessions", "messages")
+    tables = ("sessions", "messages", "session_shares")
     describes: ClassVar[Mapping[str, str]] = {
         "sessions": "Every conversation: its title, notes and settings.",
         "messages": "Every question and answer, conversation by conversation, in the order in which they were said.",
+        "shares": "Links that show a session to whoever has them: of which session, up to which message, since when.",
     }
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def export(self, account_id: UUID) -> Mapping[str, Any]:
-        return {"sessions": self._sessions(account_id), "messages": self._messages(account_id)}
+        shares = await self._db.read(lambda tx: share_queries.shares_of(tx, account_id))
+        shown = [{"session_id": row.session_id, "message_id": row.message_id, "title": row.title, "shared_at": row.shared_at} for row in shares]
+        return {"sessions": self._sessions(account_id), "messages": self._messages(account_id), "shares": shown}
 
     async def erase(self, account_id: UUID) -> int:
         """Session by session, in pages. A turn that still runs finds its session gone, and keeps nothing."""
@@ -58,4 +62,5 @@ def _erase(tx: Transaction, session_id: UUID, account_id: UUID) -> int:
     """The session, and what was said in it since its last page was deleted. The words of its turns are theirs to erase."""
     session_queries.use_session(tx, session_id, account_id, added=0)
     message_queries.delete_messages(tx, session_id)
+    share_queries.remove_share(tx, session_id)
     return int(session_queries.delete_session(tx, session_id, account_id))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from parlor.turns.questions import Decision, GivenAnswer, NewQuestion, Paused, hash_of_call
     from parlor.turns.reading import TurnReader
     from parlor.turns.running import COMPLETED, Ending, NewTurn, RunningTurn, Work
-    from parlor.turns.schemas import QuestionRead, TurnRead
+    from parlor.turns.schemas import QuestionRead, TurnRead, UsageRead
     from parlor.turns.settings import TurnSettings
     from parlor.turns.states import SENTENCES, Reason, TurnState
     from parlor.turns.steps import StepBook
@@ -39,7 +39,7 @@ __all__ = [
     "COMPLETED", "SENTENCES", "AnswerBook", "BadAnswer", "Decision", "Ending", "Fenced", "GivenAnswer", "LogEvent", "MemoryCompacted", "NewQuestion",
     "NewTurn", "NoSuchQuestion", "NoSuchTurn", "Paused", "QuestionAnswered", "QuestionClosed", "QuestionRead", "Reason", "ReasoningDelta", "Replaced",
     "Resumable", "RunningTurn", "StepBook", "TextDelta", "ToolCalled", "ToolProgress", "ToolResult", "TurnEnded", "TurnEnding", "TurnEngine", "TurnFailure",
-    "TurnInProgress", "TurnRead", "TurnReader", "TurnSettings", "TurnState", "Work", "busy_turns", "event_number", "find_turn", "forget_session",
+    "TurnInProgress", "TurnRead", "TurnReader", "TurnSettings", "TurnState", "UsageRead", "Work", "busy_turns", "event_number", "find_turn", "forget_session",
     "hash_of_call", "models_used", "questions_waiting_for", "set_hold",
 ]  # fmt: skip
 
@@ -57,7 +57,7 @@ __getattr__ = exports(
         "question_queries": "questions_waiting_for",
         "reading": "TurnReader",
         "running": "COMPLETED Ending NewTurn RunningTurn Work",
-        "schemas": "QuestionRead TurnRead",
+        "schemas": "QuestionRead TurnRead UsageRead",
         "settings": "TurnSettings",
         "states": "SENTENCES Reason TurnState",
         "steps": "StepBook",

@@ -7,16 +7,15 @@ from typing import Any
 
 import msgspec
 
-from parlor.llm.errors import ModelFailed
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.ports import ModelMessage, Usage
 from parlor.llm.stateless.asked import Answered, Asked
 from parlor.llm.stateless.call_limit import CallLimit
-from parlor.llm.stateless.calls import ModelCalls, Prepared
-from parlor.llm.stateless.errors import UnusableAnswer
-from parlor.llm.stateless.findings import Kind, Unusable, findings_in, in_order, schema_of
+from parlor.llm.stateless.calls import ModelCalls
+from parlor.llm.stateless.findings import Kind, findings_in, in_order, schema_of
 from parlor.llm.stateless.kept_answers import KeptAnswers
 from parlor.llm.stateless.rules import NOTE, findings_by_rules
+from parlor.llm.stateless.structured import StructuredCalls
 
 PURPOSE = "analysis"
 
@@ -31,13 +30,12 @@ _KINDS = {
     "intent": "intent: what the writer wants, in a word or two.",
     "entities": "entities: names, places, organizations, dates, amounts and addresses, each as it stands in the text.",
 }
-_REPAIR = "That cannot be used: {wrong}. Answer again, with the whole JSON object and nothing else."
-_MOST_SHOWN_CHARS = 20_000
 
 
 class Analyst:
-    def __init__(self, calls: ModelCalls, limit: CallLimit, kept: KeptAnswers) -> None:
+    def __init__(self, calls: ModelCalls, structured: StructuredCalls, limit: CallLimit, kept: KeptAnswers) -> None:
         self._calls = calls
+        self._structured = structured
         self._limit = limit
         self._kept = kept
 
@@ -54,33 +52,11 @@ class Analyst:
                 return await _by_rules(asked.messages[-1].text, kinds)
             if (kept := await self._kept.find(prepared)) is not None:
                 return {**kept, "charge_micros": 0, "cached": True}
-            reply = await self._by_model(prepared, kinds)
+            structured = await self._structured.ask(prepared, lambda answer: findings_in(answer, kinds), purpose=PURPOSE)
+            reply = _reply(structured.value, structured.answered)
             if reply["model"] == prepared.model.name:
                 await self._kept.keep(prepared, reply)
             return reply
-
-    async def _by_model(self, prepared: Prepared, kinds: Collection[Kind]) -> dict[str, Any]:
-        first = await self._calls.whole(prepared, purpose=PURPOSE)
-        try:
-            return _reply(findings_in(first.response, kinds), first)
-        except Unusable as wrong:
-            second = await self._again(prepared, first, str(wrong))
-        try:
-            return _reply(findings_in(second.response, kinds), second)
-        except Unusable as wrong:
-            raise UnusableAnswer(charge_micros=second.charge_micros, model=second.model) from wrong
-
-    async def _again(self, prepared: Prepared, first: Answered, wrong: str) -> Answered:
-        """The one try to repair it. What it answers has the usage and the charge of both, and so has what it raises."""
-        said = [ModelMessage("assistant", first.response[:_MOST_SHOWN_CHARS])] if first.response.strip() else []
-        messages = [*prepared.request.messages, *said, ModelMessage("user", _REPAIR.format(wrong=wrong))]
-        try:
-            second = await self._calls.whole(replace(prepared, request=msgspec.structs.replace(prepared.request, messages=messages)), purpose=PURPOSE)
-        except ModelFailed as failure:
-            failure.facts["charge_micros"] = _sum(first.charge_micros, failure.facts.get("charge_micros"))
-            raise
-        usage = Usage(*(getattr(first.usage, name) + getattr(second.usage, name) for name in Usage.__struct_fields__))
-        return msgspec.structs.replace(second, usage=usage, charge_micros=_sum(first.charge_micros, second.charge_micros))
 
 
 async def _by_rules(text: str, kinds: Collection[Kind]) -> dict[str, Any]:
@@ -92,7 +68,3 @@ async def _by_rules(text: str, kinds: Collection[Kind]) -> dict[str, Any]:
 def _reply(found: dict[str, Any], answered: Answered) -> dict[str, Any]:
     usage = msgspec.to_builtins(answered.usage)
     return {**found, "model": answered.model, "usage": usage, "charge_micros": answered.charge_micros, "method": "model", "cached": False}
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other

@@ -1,13 +1,12 @@
 """What an analysis finds, kind by kind, and the JSON schema that a model is asked to follow."""
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-import msgspec
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from parlor.llm.fields import field_of
+from parlor.llm.stateless.structured import Unusable, closed_object, faults_of, json_in
 
 Kind = Literal["sentiment", "topics", "summary", "intent", "entities"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -63,48 +62,31 @@ _CHECKS: Mapping[Kind, TypeAdapter[Any]] = {
 }
 
 
-class Unusable(Exception):
-    """An answer that does not follow the schema. The text says what is wrong with it, for whoever wrote it."""
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    """Closed and with everything required, as the strictest providers want it."""
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
 _TEXT, _SHARE = {"type": "string"}, {"type": "number", "minimum": 0, "maximum": 1}
 _SCHEMAS: Mapping[Kind, Mapping[str, Any]] = {
-    "sentiment": _object(
+    "sentiment": closed_object(
         label={"type": "string", "enum": ["positive", "negative", "neutral", "mixed"]}, score={"type": "number", "minimum": -1, "maximum": 1}, confidence=_SHARE
     ),
-    "topics": {"type": "array", "items": _object(name=_TEXT, relevance=_SHARE)},
-    "summary": _object(text=_TEXT),
-    "intent": _object(label=_TEXT, confidence=_SHARE),
-    "entities": {"type": "array", "items": _object(text=_TEXT, type=_TEXT)},
+    "topics": {"type": "array", "items": closed_object(name=_TEXT, relevance=_SHARE)},
+    "summary": closed_object(text=_TEXT),
+    "intent": closed_object(label=_TEXT, confidence=_SHARE),
+    "entities": {"type": "array", "items": closed_object(text=_TEXT, type=_TEXT)},
 }
 
 
 def schema_of(kinds: Collection[Kind]) -> dict[str, Any]:
-    return _object(**{kind: _SCHEMAS[kind] for kind in in_order(kinds)})
-
-
-_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
-_MOST_ERRORS = 10
+    return closed_object(**{kind: _SCHEMAS[kind] for kind in in_order(kinds)})
 
 
 def findings_in(answer: str, kinds: Collection[Kind]) -> dict[str, Any]:
     """What each kind found, as JSON. The answer is a JSON object, alone or in a ```json fence. Raises Unusable."""
-    fenced = _FENCED.search(answer)
-    try:
-        value: Any = msgspec.json.decode((fenced[1] if fenced else answer).strip())
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unusable("it is not JSON") from error
+    value = json_in(answer)
     found, wrong = dict[str, Any](), list[str]()
     for kind in in_order(kinds):
         try:
             found[kind] = _CHECKS[kind].dump_python(_CHECKS[kind].validate_python(field_of(value, kind)), mode="json")
         except ValidationError as error:
-            wrong += [f"{'.'.join(map(str, (kind, *each['loc'])))}: {each['msg']}" for each in error.errors(include_url=False, include_input=False)]
+            wrong.append(faults_of(error, kind))
     if wrong:
-        raise Unusable("; ".join(wrong[:_MOST_ERRORS]))
+        raise Unusable("; ".join(wrong))
     return found

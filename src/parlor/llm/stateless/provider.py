@@ -12,6 +12,7 @@ from parlor.llm.stateless.calls import ModelCalls
 from parlor.llm.stateless.chat import StatelessChat
 from parlor.llm.stateless.kept_answers import KeptAnswers
 from parlor.llm.stateless.keyed import KeyedCalls
+from parlor.llm.stateless.structured import StructuredCalls
 
 if TYPE_CHECKING:
     from dishka import Provider
@@ -25,4 +26,4 @@ async def _keyed(db: Database, idempotency: Idempotency, settings: LlmSettings) 
 
 def provide_stateless(provider: "Provider") -> None:
     provider.provide(_keyed)
-    provider.provide_all(Analyst, CallLimit, KeptAnswers, ModelCalls, StatelessChat)
+    provider.provide_all(Analyst, CallLimit, KeptAnswers, ModelCalls, StatelessChat, StructuredCalls)

@@ -1,0 +1,65 @@
+"""Bodies and replies of the calls that answer at once."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from parlor.llm import ModelParams
+from parlor.turns import QuestionRead, Reason, UsageRead
+
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    message: str
+    user_id: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="Who asks: oneself, or for administrators the account that is charged."
+    )
+
+
+class Ask(_Body):
+    session_id: UUID | None = Field(default=None, description="Without one a session is made, with this agent and this model.")
+    model: Name | None = None
+    params: ModelParams = Field(default_factory=ModelParams)
+
+
+class ChatAsk(Ask):
+    agent_name: Name | None = None
+
+
+class AgentAsk(Ask):
+    agent: Name | None = None
+
+
+class ChatReply(BaseModel):
+    """The first tool that was used, or nulls. A turn that waits for a person answers with what it has said so far, and its questions."""
+
+    session_id: UUID
+    turn_id: UUID
+    state: Literal["completed", "stopped", "awaiting_input"]
+    response: str
+    agent_name: str
+    model: str
+    tool_name: str | None
+    tool_input: Any = Field(description="As the tool was called: an object, or the text of the model that was none.")
+    usage: UsageRead | None = Field(description="Null while the turn waits.")
+    charge_micros: int | None
+    reason: Reason | None = Field(default=None, description="Why it did not simply complete: it was stopped, or became too long.")
+    pending: list[QuestionRead] = Field(default_factory=list[QuestionRead], description="To be answered with POST /turns/{id}/answers/{question_id}.")
+
+
+class StepRead(BaseModel):
+    """A tool call. Neither `result` nor `error`: it waits for a person."""
+
+    call_id: str
+    tool: str
+    arguments: Any
+    result: Any = None
+    error: str | None = None
+
+
+class AgentReply(ChatReply):
+    steps: list[StepRead] = Field(description="Every tool call, in the order in which they were made.")
