@@ -11,6 +11,7 @@ from parlor.agents.operators import OperatorAgents
 from parlor.agents.registry import AgentRegistry
 from parlor.agents.runner import AgentRunner
 from parlor.agents.runtime_settings import AgentRuntimeSettings
+from parlor.agents.turn_prompts import TurnPrompts
 from parlor.agents.user_data import AgentsUserData
 from parlor.config import Settings
 
@@ -22,5 +23,5 @@ def _files(settings: Settings, runtime: AgentRuntimeSettings) -> AgentFiles:
 def agents_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide(_files)
-    provider.provide_all(AgentPrompts, AgentRegistry, AgentRunner, AgentsUserData, CacheMetrics, ExecutorCache, OperatorAgents, TurnCredits)
+    provider.provide_all(AgentPrompts, AgentRegistry, AgentRunner, AgentsUserData, CacheMetrics, ExecutorCache, OperatorAgents, TurnCredits, TurnPrompts)
     return provider

@@ -17,7 +17,7 @@ from parlor.agents.limits import Counts, LimitReached, Used
 from parlor.agents.parallel import in_parallel
 from parlor.agents.verdicts import NOBODY_ASKED, Verdict, verdicts_of
 from parlor.agents.voices import AsideVoice, Voice
-from parlor.llm import Model, ModelMessage, ModelRequest, Offer, ToolCall, ToolSpec, message_tokens, request_tokens
+from parlor.llm import Model, ModelMessage, ModelRequest, Offer, ToolCall, ToolSpec, estimate_tokens, message_tokens, request_tokens
 from parlor.tools import Offer as ToolOffer
 from parlor.tools import Suspended, TurnCall
 from parlor.turns import NewQuestion, Paused, RunningTurn, ToolResult
@@ -50,11 +50,13 @@ class AgentRun:
         self.credit = credit
         self.voice = voice
         self.parent = parent
-        self.system_prompt = assignment.agent.definition.system_prompt
+        self.system_prompt = ""
+        """With the layers of the caller, and what it says of them and of now."""
         self.delegates: dict[str, ToolOffer] = {}
         """The agents that it may ask, as tools."""
         self.delegate_specs: Sequence[ToolSpec] = ()
         self._runner = runner
+        self._prompt_extra_tokens = 0
         self._prefix = prefix
         self._used_before = assignment.state.used if assignment.state is not None else Used()
         self._counts = Counts(assignment.agent.definition.limits, self._used_before)
@@ -84,6 +86,12 @@ class AgentRun:
         """What every call of the model begins with: the prompt, and the conversation that ends with the question."""
         return [ModelMessage(role="system", text=self.system_prompt), *self.assignment.history]
 
+    def use_prompt(self, text: str) -> None:
+        """What was put into it costs tokens beyond those that the agent is known to cost."""
+        self.system_prompt = text
+        if self.agent.prompt.names:
+            self._prompt_extra_tokens = max(0, estimate_tokens(text) - estimate_tokens(self.agent.prompt.render({})))
+
     @property
     def tools(self) -> list[ToolSpec]:
         """All that may be called, other agents among it."""
@@ -92,7 +100,7 @@ class AgentRun:
     @property
     def opening_tokens(self) -> int:
         """What the opening and the tools cost, estimated; with what a paused run had added."""
-        return self.assignment.prompt_tokens + tokens_of(self.delegate_specs)
+        return self.assignment.prompt_tokens + self._prompt_extra_tokens + tokens_of(self.delegate_specs)
 
     @property
     def depth(self) -> int:

@@ -12,6 +12,7 @@ from parlor.agents.executors import AgentExecutor
 from parlor.agents.loop import LoopExecutor
 from parlor.agents.registry import AgentRegistry
 from parlor.agents.run import AgentRun
+from parlor.agents.turn_prompts import TurnPrompts
 from parlor.agents.voices import AsideVoice, TurnVoice
 from parlor.llm import Model, ModelAccess, ModelMessage, ModelRegistry, Offer, ToolSpec, UnknownModel, message_tokens, offers_of
 from parlor.tools import Offer as ToolOffer
@@ -25,18 +26,21 @@ LONGEST_CALL_SECONDS = 3600.0
 
 
 class AgentRunner:
-    def __init__(self, tools: ToolExecutor, registry: ToolRegistry, agents: AgentRegistry, models: ModelRegistry, credits: TurnCredits) -> None:
+    def __init__(
+        self, tools: ToolExecutor, registry: ToolRegistry, agents: AgentRegistry, models: ModelRegistry, credits: TurnCredits, prompts: TurnPrompts
+    ) -> None:
         self.tools = tools
         self._registry = registry
         self._agents = agents
         self._models = models
         self._credits = credits
+        self._prompts = prompts
         self._loop = LoopExecutor()
 
     async def run(self, running: RunningTurn, assignment: Assignment) -> Ending | Paused:
         """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
         run = AgentRun(self, running, assignment, self._credits.of(running), TurnVoice(running))
-        await self._add_delegates(run)
+        await self._prepare(run)
         async with asyncio.timeout(run.seconds_left()):
             return await self.execute(run)
 
@@ -70,7 +74,7 @@ class AgentRunner:
             parent.assignment.is_free,
         )
         run = AgentRun(self, parent.running, assignment, parent.credit, AsideVoice(parent.voice, call_id), parent, f"{call_id}/")
-        await self._add_delegates(run)
+        await self._prepare(run)
         return run
 
     async def _model_of(self, agent: Agent, parent: AgentRun) -> tuple[Model, tuple[Offer, ...]]:
@@ -83,6 +87,10 @@ class AgentRunner:
         except UnknownModel:
             raise ToolError(f"the model of the agent {agent.name!r} may not be used here") from None
         return model, tuple(Offer(each.model, FREE) if parent.assignment.is_free else each for each in offers_of(model))
+
+    async def _prepare(self, run: AgentRun) -> None:
+        run.use_prompt(await self._prompts.render(run.agent, run.assignment.caller.account_id, run.chat_history))
+        await self._add_delegates(run)
 
     async def _add_delegates(self, run: AgentRun) -> None:
         """The agents that this one may ask, as far down as the first of them allows."""
