@@ -70,6 +70,8 @@ class Assignment:
     questions: Sequence[Any] = ()
     is_free: bool = False
     """The operator's own: the agents that are asked on the way cost nothing either."""
+    memory: str = ""
+    """What the system prompt is to tell of the messages that `history` no longer has; its tokens are among `prompt_tokens`."""
 
 
 def _offered(offers: Iterable[Offer]) -> list[_Offered]:

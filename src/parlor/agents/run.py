@@ -78,13 +78,15 @@ class AgentRun:
 
     @property
     def chat_history(self) -> Sequence[ModelMessage]:
-        """What was said before it."""
-        return self.assignment.history[:-1]
+        """What was said before it, after what is remembered of earlier times."""
+        memory = self.assignment.memory
+        return [*([ModelMessage(role="system", text=memory)] if memory else []), *self.assignment.history[:-1]]
 
     @property
     def opening(self) -> list[ModelMessage]:
         """What every call of the model begins with: the prompt, and the conversation that ends with the question."""
-        return [ModelMessage(role="system", text=self.system_prompt), *self.assignment.history]
+        prompt = "\n\n".join(filter(None, (self.system_prompt, self.assignment.memory)))
+        return [ModelMessage(role="system", text=prompt), *self.assignment.history]
 
     def use_prompt(self, text: str) -> None:
         """What was put into it costs tokens beyond those that the agent is known to cost."""

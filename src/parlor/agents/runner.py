@@ -1,9 +1,11 @@
 """Runs the agent of a turn, with the executor of its kind, and the agents that it asks on the way."""
 
 import asyncio
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from parlor.agents.agent import Agent
+from parlor.agents.answer import Answer
 from parlor.agents.assignment import Assignment, RunState
 from parlor.agents.credit import TurnCredits
 from parlor.agents.delegation import PREFIX, DelegateTool
@@ -14,7 +16,7 @@ from parlor.agents.registry import AgentRegistry
 from parlor.agents.run import AgentRun
 from parlor.agents.turn_prompts import TurnPrompts
 from parlor.agents.voices import AsideVoice, TurnVoice
-from parlor.llm import Model, ModelAccess, ModelMessage, ModelRegistry, Offer, ToolSpec, UnknownModel, message_tokens, offers_of
+from parlor.llm import Model, ModelAccess, ModelMessage, ModelRegistry, ModelRequest, Offer, ToolSpec, UnknownModel, message_tokens, offers_of
 from parlor.tools import Offer as ToolOffer
 from parlor.tools import ToolCaller, ToolError, ToolExecutor, ToolRegistry
 from parlor.turns import Ending, Paused, RunningTurn
@@ -43,6 +45,15 @@ class AgentRunner:
         await self._prepare(run)
         async with asyncio.timeout(run.seconds_left()):
             return await self.execute(run)
+
+    async def ask_aside(
+        self, running: RunningTurn, assignment: Assignment, model: Model, offers: Sequence[Offer], request: ModelRequest, *, purpose: str
+    ) -> Answer:
+        """One call of any model before the run begins, such as for a summary; see `AgentRun.ask_aside`. Credit for the first step stays held beside it."""
+        credit = self._credits.of(running)
+        run = AgentRun(self, running, assignment, credit, TurnVoice(running))
+        async with credit.reserved(assignment.offers, assignment.prompt_tokens, assignment.max_output_tokens), asyncio.timeout(run.seconds_left()):
+            return await run.ask_aside(model, offers, request, purpose=purpose)
 
     async def execute(self, run: AgentRun) -> Ending | Paused:
         executor: AgentExecutor = self._loop

@@ -1,12 +1,13 @@
 """When what was said no longer fits into the window: the older part becomes a summary, in the turn that met it and on its bill."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 import structlog
 
+from parlor.agents import FREE, AgentRunner, Assignment
 from parlor.chat import message_queries
 from parlor.chat.history import window
 from parlor.chat.memory import Memory, Past
@@ -16,8 +17,8 @@ from parlor.chat.summary import Summary, summary_of
 from parlor.core.db import Database
 from parlor.core.errors import ParlorError
 from parlor.core.metrics import Metrics
-from parlor.llm import OPERATOR, Model, ModelRegistry, ModelRequest, estimate_tokens
-from parlor.turns import Replaced
+from parlor.llm import OPERATOR, Model, ModelRegistry, ModelRequest, Offer, estimate_tokens, offers_of
+from parlor.turns import Replaced, RunningTurn, TurnFailure
 
 Ask = Callable[[Model, ModelRequest], Awaitable[str]]
 """One call of a model, paid for by somebody. Raises what that raises."""
@@ -78,8 +79,9 @@ class _Older:
 
 
 class Compaction:
-    def __init__(self, db: Database, models: ModelRegistry, settings: ChatSettings, metrics: Metrics) -> None:
+    def __init__(self, db: Database, runner: AgentRunner, models: ModelRegistry, settings: ChatSettings, metrics: Metrics) -> None:
         self._db = db
+        self._runner = runner
         self._models = models
         self._settings = settings
         self._count = metrics.counter("chat_compactions", "Summaries of sessions that did not fit into the window, by outcome: made, failed.", ["outcome"])
@@ -105,18 +107,36 @@ class Compaction:
             return None
         return Plan(past, memory, kept, room_tokens, most_tokens)
 
+    async def in_turn(self, running: RunningTurn, assignment: Assignment, plan: Plan) -> Assignment:
+        """The assignment with the summary in the place of what it stands for, which is told in the log; or, when there is none, as it was."""
+
+        async def ask(model: Model, request: ModelRequest) -> str:
+            free = tuple(Offer(each.model, FREE) for each in offers_of(model)) if assignment.is_free else None
+            offers = assignment.offers if model is assignment.model else free or offers_of(model)
+            return (await self._runner.ask_aside(running, assignment, model, offers, request, purpose="summary")).text
+
+        summary = await self.summarise(running.turn.session_id, plan, assignment.model, ask)
+        memory = plan.memory
+        if summary is not None:
+            running.emit(summary.as_event())
+            memory = self.remember(Past.of(plan.past.rows, summary), plan.room_tokens)
+        prompt_tokens = assignment.agent.overhead_tokens + memory.tokens
+        return replace(assignment, history=memory.messages, memory=memory.prompt, prompt_tokens=prompt_tokens)
+
     async def summarise(self, session_id: UUID, plan: Plan, model: Model, ask: Ask) -> Summary | None:
-        """None when it could not be had: then the window is shown as it is, and the next turn tries again. Never raises a refusal or a model's failure."""
+        """None when it could not be had: then the window is shown as it is, and the next turn tries again. Raises nothing that a model or a limit does."""
         try:
             summary = await self._summarise(session_id, plan, model, ask)
-        except ParlorError as error:
-            self._count.labels("failed").inc()
-            logger.warning("memory.not_compacted", session_id=str(session_id), error=error.code)
-            return None
-        self._count.labels("failed" if summary is None else "made").inc()
+        except (ParlorError, TurnFailure) as error:
+            return self._failed(session_id, error.code if isinstance(error, ParlorError) else error.reason.value)
         if summary is None:
-            logger.warning("memory.not_compacted", session_id=str(session_id), error="the model wrote no summary")
+            return self._failed(session_id, "the model wrote no summary")
+        self._count.labels("made").inc()
         return summary
+
+    def _failed(self, session_id: UUID, error: str) -> None:
+        self._count.labels("failed").inc()
+        logger.warning("memory.not_compacted", session_id=str(session_id), error=error)
 
     async def _summarise(self, session_id: UUID, plan: Plan, model: Model, ask: Ask) -> Summary | None:
         if self._settings.summary_model is not None:

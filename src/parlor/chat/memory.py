@@ -33,10 +33,6 @@ class Memory:
         return "" if self.summary is None else self.summary.prompt
 
     @property
-    def conversation(self) -> list[ModelMessage]:
-        return [*([ModelMessage("system", self.prompt)] if self.summary is not None else []), *self.messages]
-
-    @property
     def tokens(self) -> int:
         return sum(row.tokens for row in self.rows) + (0 if self.summary is None else self.summary.tokens)
 

@@ -202,8 +202,10 @@ class Sender:
         room_tokens = model.context_tokens - agent.overhead_tokens - max_output_tokens
         if rows[0].tokens > room_tokens:
             raise PromptTooLong(tokens=rows[0].tokens, most_tokens=room_tokens)
-        memory = self._compaction.remember(Past.of(rows, earlier), room_tokens)
-        prompt_tokens = agent.overhead_tokens + memory.tokens
+        past = Past.of(rows, earlier)
+        memory = self._compaction.remember(past, room_tokens)
+        plan = self._compaction.plan(past, memory, room_tokens)
+        prompt_tokens = agent.overhead_tokens + (memory.tokens if plan is None else plan.tokens)
         offers = tuple(Offer(each.model, FREE) if question.is_free else each for each in offers_of(model))
         turn = NewTurn(
             id=turn_id,
@@ -221,8 +223,9 @@ class Sender:
         async def work(running: RunningTurn) -> Ending | Paused:
             if isinstance(earlier, Summary):
                 running.emit(earlier.as_event())
-            given = (agent, model, memory.conversation, params, prompt_tokens, max_output_tokens, offers, question.caller)
-            return await self._runner.run(running, Assignment(*given, is_free=question.is_free))
+            given = (agent, model, memory.messages, params, prompt_tokens, max_output_tokens, offers, question.caller)
+            assignment = Assignment(*given, is_free=question.is_free, memory=memory.prompt)
+            return await self._runner.run(running, assignment if plan is None else await self._compaction.in_turn(running, assignment, plan))
 
         self._engine.create(tx, turn, work)
         what = HoldFor(model=model.name, agent=agent.name, session_id=question.session_id, api_key_id=question.api_key_id)
