@@ -6,13 +6,15 @@ from typing import Any
 
 from parlor.chat import session_queries
 from parlor.chat.settings import ChatSettings
+from parlor.chat.titles.writer import JOB as TITLE_JOB
+from parlor.chat.titles.writer import TitleWriter
 from parlor.core.db import Database, Transaction
 from parlor.core.jobs import Job
 
 PAGE = 200
 
 
-def jobs(db: Database, settings: ChatSettings) -> Sequence[Job]:
+def jobs(db: Database, settings: ChatSettings, titles: TitleWriter) -> Sequence[Job]:
     """A schedule is a row of the database that one server at a time moves on: of any number of them one does this, once a minute, and not when all others
     begin."""
 
@@ -24,4 +26,7 @@ def jobs(db: Database, settings: ChatSettings) -> Sequence[Job]:
         while await db.write(rest, bulk=True) == PAGE:
             pass
 
-    return (Job("chat.deactivate_stale_sessions", deactivate_stale_sessions, every_seconds=60, first_after_seconds=7),)
+    return (
+        Job("chat.deactivate_stale_sessions", deactivate_stale_sessions, every_seconds=60, first_after_seconds=7),
+        Job(TITLE_JOB, titles.run, attempts=3, timeout_seconds=300),
+    )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from parlor.chat.signed_in import SignedIn
+    from parlor.chat.titles.writer import TitleWriter
     from parlor.chat.user_data import ChatUserData
     from parlor.core.db import Database
     from parlor.core.events import Subscriber
@@ -38,21 +39,22 @@ def _routes() -> "Sequence[APIRouter]":
     return (transfer_router, router, messages_router, questions_router, memory_router, sharing_router, asking_router)
 
 
-def _subscribers(signed_in: "SignedIn") -> "Sequence[Subscriber]":
+def _subscribers(signed_in: "SignedIn", titles: "TitleWriter") -> "Sequence[Subscriber]":
     from parlor.chat.answers import keep_answer
     from parlor.core.events import Subscriber
 
     return (
         Subscriber("chat.keep_answer", "turn.ending", keep_answer, inside=True),
+        Subscriber("chat.ask_for_title", "turn.ending", titles.ask, inside=True),
         Subscriber("chat.go_on_after_sign_in", "mcp.signed_in", signed_in.at_server),
         Subscriber("chat.go_on_after_connection", "composio.connection_active", signed_in.at_toolkit),
     )
 
 
-def _jobs(db: "Database", settings: ChatSettings) -> "Sequence[Job]":
+def _jobs(db: "Database", settings: ChatSettings, titles: "TitleWriter") -> "Sequence[Job]":
     from parlor.chat.jobs import jobs
 
-    return jobs(db, settings)
+    return jobs(db, settings, titles)
 
 
 def _user_data(user_data: "ChatUserData") -> "UserData":

@@ -12,6 +12,7 @@ from parlor.chat.sending import Sender
 from parlor.chat.sessions import Sessions
 from parlor.chat.sharing.shares import Shares
 from parlor.chat.signed_in import SignedIn
+from parlor.chat.titles.writer import TitleWriter
 from parlor.chat.transfer.exports import SessionExports
 from parlor.chat.transfer.imports import SessionImports
 from parlor.chat.transfer.keyed import KeyedImports
@@ -22,5 +23,5 @@ from parlor.chat.user_data import ChatUserData
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide_all(Answering, Compaction, MessageSearch, Resumption, Sender, SessionMemory, Sessions, SignedIn, ChatUserData, TurnLimit)
-    provider.provide_all(SessionExports, SessionImports, KeyedImports, Shares, SingleCalls)
+    provider.provide_all(SessionExports, SessionImports, KeyedImports, Shares, SingleCalls, TitleWriter)
     return provider

@@ -73,6 +73,7 @@ class SessionRead(BaseModel):
     updated_at: datetime
     last_active_at: datetime
     running_turn_id: UUID | None = None
+    suggestions: list[str] = Field(default_factory=list[str], description="What could be asked next: written after the first answer, where titles are.")
 
     @classmethod
     def of(cls, row: Any, running_turn_id: UUID | None = None) -> "SessionRead":
@@ -91,6 +92,7 @@ class SessionRead(BaseModel):
             updated_at=row.updated_at,
             last_active_at=row.last_active_at,
             running_turn_id=running_turn_id,
+            suggestions=row.suggestions,
         )
 
 

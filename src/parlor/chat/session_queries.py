@@ -10,17 +10,22 @@ from sqlalchemy import Boolean, Integer, String, and_, bindparam, delete, func, 
 from parlor.chat.tables import Session
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 
+TITLE_WORDS, TITLE_ASKED, TITLE_GIVEN, TITLE_WRITTEN = "words", "asked", "given", "written"
+"""Where a title comes from: the first words, or none yet; the same, and a model is asked; a person; the model."""
+_NOTHING: list[str] = []
+
 _columns = (
     *(Session.id, Session.account_id, Session.title, Session.category, Session.notes, Session.agent, Session.model),
     *(Session.is_pinned, Session.is_archived, Session.is_active, Session.is_branched, Session.session_metadata.label("metadata")),
-    *(Session.message_count, Session.created_at, Session.updated_at, Session.last_active_at),
+    *(Session.message_count, Session.created_at, Session.updated_at, Session.last_active_at, Session.title_state, Session.suggestions),
 )
 
 _insert = statement(
     insert(Session)
     .values(
         columns_of(Session, "id", "account_id", "title", "category", "notes", "agent", "model", "metadata", "message_count", "created_at", "is_branched")
-        | {"is_pinned": False, "is_archived": False, "is_active": True}
+        | columns_of(Session, "title_state")
+        | {"is_pinned": False, "is_archived": False, "is_active": True, "suggestions": _NOTHING}
         | {"updated_at": bindparam("created_at", type_=UtcTime()), "last_active_at": bindparam("created_at", type_=UtcTime())}
     )
     .returning(*_columns)
@@ -28,14 +33,14 @@ _insert = statement(
 
 
 def insert_session(tx: Transaction, **values: Any) -> Any:
-    return tx.run(_insert, created_at=tx.now(), **values).one()
+    return tx.run(_insert, created_at=tx.now(), title_state=TITLE_GIVEN if values["title"] else TITLE_WORDS, **values).one()
 
 
 _insert_imported = statement(
     insert(Session).values(
         columns_of(Session, "id", "account_id", "title", "category", "notes", "agent", "model", "metadata", "message_count", "is_branched")
         | columns_of(Session, "is_pinned", "is_archived", "created_at", "updated_at", "last_active_at")
-        | {"is_active": False}
+        | {"is_active": False, "title_state": TITLE_GIVEN, "suggestions": _NOTHING}
     )
 )
 
@@ -111,10 +116,35 @@ def mark_session(tx: Transaction, session_id: UUID, *, branches: bool, title: st
     tx.run(_mark, session_id=session_id, branches=branches, new_title=title)
 
 
+_of = bindparam("account", type_=Id())
+_ask_for_title = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == _of, Session.title_state == TITLE_WORDS)
+    .values(title_state=TITLE_ASKED)
+    .returning(Session.id)
+)
+_write_title = statement(
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.account_id == _of, Session.title_state == TITLE_ASKED)
+    .values(columns_of(Session, "title", "suggestions") | {"title_state": TITLE_WRITTEN})
+    .returning(Session.id)
+)
+
+
+def ask_for_title(tx: Transaction, session_id: UUID, account_id: UUID) -> bool:
+    """True once: for a session that is called by its first words."""
+    return tx.run(_ask_for_title, session_id=session_id, account=account_id).one_or_none() is not None
+
+
+def write_title(tx: Transaction, session_id: UUID, account_id: UUID, *, title: str, suggestions: list[str]) -> bool:
+    """False where it was written before, or somebody has named the session meanwhile."""
+    return tx.run(_write_title, session_id=session_id, account=account_id, title=title, suggestions=suggestions).one_or_none() is not None
+
+
 _change = statement(
     update(Session)
     .where(Session.id == bindparam("session_id"), Session.account_id == bindparam("owner_id", type_=Id()))
-    .values(columns_of(Session, "title", "category", "notes", "agent", "model", "is_pinned", "is_archived", "metadata", "updated_at"))
+    .values(columns_of(Session, "title", "category", "notes", "agent", "model", "is_pinned", "is_archived", "metadata", "title_state", "updated_at"))
     .returning(*_columns)
 )
 

@@ -101,7 +101,9 @@ class Sessions:
                 raise NoSuchSession()
             row = session_queries.find_session(tx, session_id, account_id)
             names = ("title", "category", "notes", "agent", "model", "is_pinned", "is_archived", "metadata")
-            return session_queries.change_session(tx, session_id, account_id, **{name: changes.get(name, getattr(row, name)) for name in names})
+            state = session_queries.TITLE_GIVEN if "title" in changes else row.title_state
+            values = {name: changes.get(name, getattr(row, name)) for name in names}
+            return session_queries.change_session(tx, session_id, account_id, title_state=state, **values)
 
         return await self._db.write(change)
 

@@ -23,6 +23,12 @@ class ChatSettings(BaseModel):
     message_most_chars: int = Field(default=100_000, ge=1, description="A longer message is refused with 413.")
     session_ttl_seconds: float = Field(default=86_400, gt=0, description="A session without activity for this long becomes inactive; using it wakes it.")
     default_max_output_tokens: int = Field(default=4096, ge=1, description="The longest answer unless a message says otherwise; credit is held for it.")
+    title_model: str = Field(
+        default="fast",
+        max_length=300,
+        description="The model or alias that writes titles and suggestions, once a session, paid for by the platform. `fast` is asked only where that "
+        "alias is made; empty asks nothing.",
+    )
     sharing: bool = Field(default=True, description="Whether people may make links that show a session to whoever has them.")
     imports: ImportSettings = ImportSettings()
 

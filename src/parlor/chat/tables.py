@@ -32,6 +32,10 @@ class Session(Base):
     is_active: Mapped[bool] = mapped_column(Boolean)
     is_branched: Mapped[bool] = mapped_column(Boolean)
     """False while every message follows the one before it: then the path to a message is simply what is older."""
+    title_state: Mapped[str] = mapped_column(String(10))
+    """words, asked, given, written: see session_queries"""
+    suggestions: Mapped[list[str]] = mapped_column(Json)
+    """What could be asked next, as a model has written it after the first answer."""
     session_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
     message_count: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -43,13 +43,18 @@ if TYPE_CHECKING:
     from parlor.llm.parameters import ModelParams
     from parlor.llm.registry import ModelInfo, ModelRegistry
     from parlor.llm.routing.routed import Offer, offers_of
+    from parlor.llm.settings import LlmSettings
+    from parlor.llm.stateless.asked import Answered, Asked
+    from parlor.llm.stateless.calls import ModelCalls
+    from parlor.llm.stateless.structured import Structured, StructuredCalls, closed_object, reader_of
 
 __all__ = [
-    "EVERYBODY", "OPERATOR", "Accepted", "Answering", "CallMeter", "Embedded", "EmbeddedBatch", "Embedder", "Embeddings", "EmptyMessage", "FailureReason",
-    "FellBack", "FinishReason", "Finished", "GatedCall", "ImagePart", "MessageTooLong", "Model", "ModelAccess", "ModelEvent", "ModelFailed", "ModelGate",
-    "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest", "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta",
-    "StateSeen", "TextDelta", "TextPart", "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector",
-    "checked_text", "estimate_tokens", "listen", "message_tokens", "offers_of", "opening", "request_tokens", "usage_of",
+    "EVERYBODY", "OPERATOR", "Accepted", "Answered", "Answering", "Asked", "CallMeter", "Embedded", "EmbeddedBatch", "Embedder", "Embeddings",
+    "EmptyMessage", "FailureReason", "FellBack", "FinishReason", "Finished", "GatedCall", "ImagePart", "LlmSettings", "MessageTooLong", "Model",
+    "ModelAccess", "ModelCalls", "ModelEvent", "ModelFailed", "ModelGate", "ModelInfo", "ModelMessage", "ModelParams", "ModelRegistry", "ModelRequest",
+    "NoModel", "Offer", "PromptTooLong", "ProviderState", "ReasoningDelta", "StateSeen", "Structured", "StructuredCalls", "TextDelta", "TextPart",
+    "ToolCall", "ToolCallDelta", "ToolSpec", "UnknownModel", "UnsupportedInput", "Usage", "UsageSeen", "Vector", "checked_text", "closed_object",
+    "estimate_tokens", "listen", "message_tokens", "offers_of", "opening", "reader_of", "request_tokens", "usage_of",
 ]  # fmt: skip
 
 # The registry brings the settings and every adapter with it; whoever only names events should not wait for those.
@@ -64,5 +69,9 @@ __getattr__ = exports(
         "metering": "CallMeter",
         "registry": "ModelInfo ModelRegistry",
         "routing.routed": "Offer offers_of",
+        "settings": "LlmSettings",
+        "stateless.asked": "Answered Asked",
+        "stateless.calls": "ModelCalls",
+        "stateless.structured": "Structured StructuredCalls closed_object reader_of",
     },
 )

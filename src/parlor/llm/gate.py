@@ -6,6 +6,7 @@ A turn's calls are the agent loop's, by the turn's own hold. A test sees to it t
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,7 @@ from parlor.llm.embeddings.cache import EmbeddingCache
 from parlor.llm.embeddings.call import Embedded, EmbeddingCall, EmbeddingMeter, embedded
 from parlor.llm.errors import ModelFailed
 from parlor.llm.metering import CallMeter
+from parlor.llm.metrics import HouseCosts
 from parlor.llm.ports import Embedder, Embeddings, Model, ModelEvent, ModelRequest, Usage, Vector
 from parlor.llm.prompts import request_tokens
 from parlor.llm.routing.routed import Offer, offers_of
@@ -35,11 +37,12 @@ _MOST_LEAD_SECONDS = 30
 class GatedCall:
     """An answer as the model streams it. `charge_micros` and `usage` are known once it has ended, also before the context is left."""
 
-    def __init__(self, offers: Sequence[Offer], hold: Hold, purpose: str, meter: CallMeter) -> None:
+    def __init__(self, offers: Sequence[Offer], hold: Hold, purpose: str, meter: CallMeter, *, on_the_house: bool = False) -> None:
         self._offers = offers
         self.hold_micros = hold.amount_micros
         self.hold_id = hold.id
         self.purpose = purpose
+        self.on_the_house = on_the_house
         self.usage: Usage | None = None
         self.charge_micros: int | None = None
         """None also when it could not be settled: then the hold goes back when its time is over."""
@@ -65,6 +68,7 @@ class ModelGate:
         settings: WalletSettings,
         *,
         embeddings: EmbeddingCache | None = None,
+        costs: HouseCosts | None = None,
         pauses_seconds: Sequence[float] = PAUSES_SECONDS,
     ) -> None:
         self._db = db
@@ -72,12 +76,13 @@ class ModelGate:
         self._prices = prices
         self._longest_seconds = settings.hold_ttl_seconds - min(_MOST_LEAD_SECONDS, settings.hold_ttl_seconds / 2)
         self._embeddings = embeddings
+        self._costs = costs
         self._pauses_seconds = pauses_seconds
         self._settling: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def stream(
-        self, account_id: UUID, model: Model, request: ModelRequest, *, purpose: str, api_key_id: UUID | None = None
+        self, account_id: UUID, model: Model, request: ModelRequest, *, purpose: str, api_key_id: UUID | None = None, on_the_house: bool = False
     ) -> "AsyncGenerator[Answering]":
         """Hold the estimated prompt and the longest answer, call, and settle once: when the answer ends, fails, or is left or cancelled at any point.
 
@@ -86,14 +91,16 @@ class ModelGate:
         Raises InsufficientFunds and BudgetExceeded before anything is sent, and what `Model.stream` raises: a ModelFailed has `charge_micros` among its
         facts, what was said until then. `purpose` is one word for the charge:
         chat, title. A process that dies leaves a hold that expires.
+
+        `on_the_house` nothing is held and the account is charged nothing: the whole cost is the platform's, booked as what went beyond a hold of 0.
         """
         await self._prices.fresh()
         offers, prompt_tokens = offers_of(model), request_tokens(request)
         asked = msgspec.structs.replace(request, max_output_tokens=_longest_answer(model, request, prompt_tokens))
-        amount_micros = max(offer.price.cost_micros(prompt_tokens, asked.max_output_tokens or 0) for offer in offers)
+        amount_micros = 0 if on_the_house else max(offer.price.cost_micros(prompt_tokens, asked.max_output_tokens or 0) for offer in offers)
         what = HoldFor(model=model.name, api_key_id=api_key_id)
         hold = await self._db.write(lambda tx: self._wallet.hold(tx, account_id, amount_micros, purpose=purpose, for_=what))
-        call = GatedCall(offers, hold, purpose, CallMeter(model.name, prompt_tokens))
+        call = GatedCall(offers, hold, purpose, CallMeter(model.name, prompt_tokens), on_the_house=on_the_house)
         # a reader that is slow, or waits on purpose, must not outlast the hold: then the answer would be free
         last_call = asyncio.get_running_loop().call_later(self._longest_seconds, self._begin_settling, call)
         try:
@@ -191,6 +198,8 @@ class ModelGate:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
         )
+        if self._costs is not None and isinstance(call, GatedCall) and call.on_the_house:
+            tx.after_commit(partial(self._costs.count, call.purpose, settlement.overrun_micros))
         return settlement.charge_micros
 
 

@@ -10,6 +10,7 @@ from parlor.core.lifecycle import StartupNotices
 from parlor.core.outbound import Outbound
 from parlor.llm.embeddings.cache import EmbeddingCache
 from parlor.llm.gate import ModelGate
+from parlor.llm.metrics import HouseCosts
 from parlor.llm.price_list import PriceList
 from parlor.llm.pricing import Pricing
 from parlor.llm.registry import ModelRegistry
@@ -32,8 +33,10 @@ def _embedding_cache(cache: Cache, settings: LlmSettings) -> EmbeddingCache:
     return EmbeddingCache(cache, settings.embeddings)
 
 
-async def _gate(db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings, embeddings: EmbeddingCache) -> AsyncIterator[ModelGate]:
-    gate = ModelGate(db, wallet, prices, settings, embeddings=embeddings)
+async def _gate(
+    db: Database, wallet: WalletService, prices: PriceBook, settings: WalletSettings, embeddings: EmbeddingCache, costs: HouseCosts
+) -> AsyncIterator[ModelGate]:
+    gate = ModelGate(db, wallet, prices, settings, embeddings=embeddings, costs=costs)
     yield gate
     await gate.close()
 
@@ -48,7 +51,7 @@ def llm_provider() -> Provider:
     provider.provide(_registry)
     provider.provide(_embedding_cache)
     provider.provide(_gate)
-    provider.provide(PriceList)
+    provider.provide_all(HouseCosts, PriceList)
     provide_stateless(provider)
     provider.decorate(_notices)
     return provider

@@ -1,5 +1,6 @@
 """`parlor wallet`."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from parlor.wallet import voucher_cli
 from parlor.wallet.crediting import Crediting
 from parlor.wallet.credits import Note, Posted
 from parlor.wallet.ledger import Entry
+from parlor.wallet.platform_queries import own_costs, platform_sums
 from parlor.wallet.service import Balance, WalletService
 from parlor.wallet.verification import Difference, find_difference
 
@@ -90,6 +92,27 @@ def refund(
         return given.posted
 
     out.print_record(asdict(out.run(work, everything=True)))
+
+
+@app.command()
+def platform(ctx: typer.Context) -> None:
+    """Show the platform's own accounts, and what it has paid for itself, such as titles of sessions."""
+    out = command_line(ctx)
+
+    async def work(container: AsyncContainer) -> tuple[Sequence[Any], Sequence[Any]]:
+        return await (await container.get(Database)).read(lambda tx: (platform_sums(tx), own_costs(tx)), snapshot=True)
+
+    sums, costs = out.run(work)
+    accounts = [{"account": row.platform, "amount_micros": row.amount} for row in sums]
+    own = [
+        {"purpose": row.purpose, "calls": row.calls, "cost_micros": row.cost, "input_tokens": row.input_tokens, "output_tokens": row.output_tokens}
+        for row in costs
+    ]
+    if out.json:
+        out.print_record({"accounts": accounts, "own_costs": own})
+        return
+    out.print_rows(accounts)
+    out.print_rows(own)
 
 
 @app.command()

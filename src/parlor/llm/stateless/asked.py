@@ -16,6 +16,7 @@ from parlor.llm.ports import FinishReason, ModelMessage, Usage
 class Asked:
     """A question, with all that was said before it.
 
+    `on_the_house`: the platform pays, and `account_id` only says in whose name.
     `cache`: whether the answer may be one that was given before. None: as the model's settings say.
     """
 
@@ -26,6 +27,7 @@ class Asked:
     api_key_id: UUID | None = None
     cache: bool | None = None
     access: ModelAccess = EVERYBODY
+    on_the_house: bool = False
 
 
 class Answered(msgspec.Struct, frozen=True):

@@ -57,7 +57,8 @@ class ModelCalls:
         said = list[str]()
         finish_reason: FinishReason = "stop"
         asked, model = prepared.asked, prepared.model
-        async with self._gate.stream(asked.account_id, model, prepared.request, purpose=purpose, api_key_id=asked.api_key_id) as answering:
+        gated = self._gate.stream(asked.account_id, model, prepared.request, purpose=purpose, api_key_id=asked.api_key_id, on_the_house=asked.on_the_house)
+        async with gated as answering:
             yield ()
             async for batch in answering:
                 said += (event.text for event in batch if isinstance(event, TextDelta))

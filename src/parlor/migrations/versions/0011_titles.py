@@ -1,4 +1,9 @@
-"""What a cheap model writes about a session."""
+"""What a cheap model writes about a session. Sessions from before keep their titles: nobody is asked about them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import parlor.core.db.types
 
 revision = "0011"
 down_revision = "0010"
@@ -7,4 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Filled by the room that it belongs to."""
+    op.add_column("sessions", sa.Column("title_state", sa.String(length=10), nullable=False, server_default="given"))
+    op.add_column("sessions", sa.Column("suggestions", parlor.core.db.types.Json(), nullable=False, server_default="[]"))
