@@ -56,6 +56,8 @@ SAMPLES: Bodies = {
     "{question_id}": lambda scene: {"decision": "approve"},
     "servers": lambda scene: {"name": f"s{new_id()}", "url": "https://93.184.216.34/mcp", "enabled": False},
     "approve": lambda scene: {"hash": "0" * 64},
+    "agents": lambda scene: {"name": f"a{new_id()}", "system_prompt": "Rhyme."},
+    "/api/v1/agents/{name}": lambda scene: {"system_prompt": "Rhyme."},
     "customizations": lambda scene: {"agent_name": "assistant", "mode": "append", "content": "Talk of rivers."},
     "{customization_id}": lambda scene: {"agent_name": "assistant", "mode": "append", "content": "Talk of lakes."},
     "users": lambda scene: {"email": f"{new_id()}@example.com", "password": PASSWORD},

@@ -121,6 +121,10 @@ async def _new_mcp_server(site: Site, scene: Scene) -> Any:
     return {"name": f"s{new_id()}", "url": "https://93.184.216.34/mcp", "enabled": False}
 
 
+async def _new_agent(site: Site, scene: Scene) -> Any:
+    return {"name": f"a{new_id()}", "system_prompt": "Rhyme."}
+
+
 _SESSION, _TURN, _KEY = "chat.no_such_session", "chat.no_such_turn", "auth.no_such_api_key"
 _LAYER = "prompts.no_such_customization"
 _SERVER = {"name": "weather", "tool": "forecast"}
@@ -138,6 +142,14 @@ _OFF_FOR_ADMINISTRATORS: Outcomes = {
     **_NOBODY,
     "administrator": (404, "composio.not_configured"),
 }
+
+
+def _of_operator(body: MakeBody | None) -> Declared:
+    """The agent that is there for everybody stands in no row. Whose own one is whose is looked at in tests/agents."""
+    return Declared(
+        {**dict.fromkeys(_EVERYBODY, (409, "agents.of_operator")), **_NOBODY}, body=body, parameters={"name": "assistant"}, scopes=("admin",)
+    )  # fmt: skip
+
 
 DECLARED: Mapping[str, Declared] = {
     "POST /api/v1/auth/register": public(201, body=_new_account),
@@ -269,6 +281,13 @@ DECLARED: Mapping[str, Declared] = {
         200, _LAYER, body=_sends(agent_name="assistant", mode="append", content="Taken over"), scopes=_CHAT
     ),
     "DELETE /api/v1/prompts/customizations/{customization_id}": of_owner(204, _LAYER, scopes=_CHAT),
+    "GET /api/v1/agents": own(200, scopes=_CHAT_READ),
+    "POST /api/v1/agents": own(201, body=_new_agent, scopes=("admin",)),
+    "GET /api/v1/agents/{name}": own(200, parameters={"name": "assistant"}, scopes=_CHAT_READ),
+    "PUT /api/v1/agents/{name}": _of_operator(_sends(system_prompt="Taken over")),
+    "DELETE /api/v1/agents/{name}": _of_operator(None),
+    "GET /api/v1/agents/{name}/versions": own(200, parameters={"name": "assistant"}, scopes=_CHAT_READ),
+    "GET /api/v1/agent/capabilities": own(200, scopes=_CHAT_READ),
     "GET /api/v1/agents/{name}/effective-prompt": own(200, parameters={"name": "assistant"}, scopes=_CHAT_READ),
     "GET /v1/models": own_at_openai(200, scopes=_CHAT_READ),
     "GET /v1/models/{model}": own_at_openai(200, parameters={"model": "parlor/offline"}, scopes=_CHAT_READ),

@@ -104,6 +104,7 @@ def test_what_must_not_be_guessed_does_not_come_from_random() -> None:
         "tools/composio/transport.py",
         "tools/mcp/connections/pool.py",
         "tools/mcp/keeper.py",
+        "chat/idle_agents.py",
         "core/jobs/runner.py",
         "core/db/sqlite.py",
         "core/db/postgres.py",

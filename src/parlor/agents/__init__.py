@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from parlor.agents.registry import AgentRegistry
     from parlor.agents.run import AgentRun
     from parlor.agents.runner import FREE, AgentRunner
+    from parlor.agents.runtime_settings import AgentRuntimeSettings
     from parlor.agents.settings import AgentsSettings
 
 __all__ = [
-    "FREE", "Agent", "AgentDefinition", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentsSettings", "Assignment", "RunState",
+    "FREE", "Agent", "AgentDefinition", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentRuntimeSettings",
+    "AgentsSettings", "Assignment", "RunState",
     "UnknownAgent",
 ]  # fmt: skip
 
@@ -34,6 +36,7 @@ __getattr__ = exports(
         "agent": "Agent",
         "definition": "AgentDefinition",
         "registry": "AgentRegistry",
+        "runtime_settings": "AgentRuntimeSettings",
         "settings": "AgentsSettings",
     },
 )

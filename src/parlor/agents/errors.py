@@ -24,7 +24,7 @@ class AgentOfOperator(Conflict):
         super().__init__(f"{name} stands in {place}: change it there.")
 
 
-class AgentChanged(Conflict):
+class AgentChangedMeanwhile(Conflict):
     code = "agents.changed"
 
     def __init__(self, version: int) -> None:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
+    from parlor.agents.executor_cache import ExecutorCache
+    from parlor.agents.operators import OperatorAgents
     from parlor.agents.user_data import AgentsUserData
+    from parlor.core.db import Database
+    from parlor.core.health import Check
     from parlor.core.userdata import UserData
 
 
@@ -22,9 +26,16 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
+    from parlor.agents.api import router
     from parlor.agents.prompts_api import router as prompts_router
 
-    return (prompts_router,)
+    return (router, prompts_router)
+
+
+def _health(db: "Database", operators: "OperatorAgents", cache: "ExecutorCache") -> "Sequence[Check]":
+    from parlor.agents.checks import checks
+
+    return checks(db, operators, cache)
 
 
 def _user_data(user_data: "AgentsUserData") -> "UserData":
@@ -39,7 +50,10 @@ modules = (
         requires=("tools", "prompts", "agent_runtime"),
         provider=_provider,
         routes=_routes,
+        health=_health,
         user_data=_user_data,
+        cli="parlor.agents.cli:app",
+        cli_help="Agents: which there are, and asking one.",
         commands={"prompts effective": "parlor.agents.prompts_cli:effective"},
     ),
 )

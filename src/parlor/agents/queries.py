@@ -18,7 +18,7 @@ _CALLED = or_(AgentRow.key == bindparam("shared_key", type_=String()), AgentRow.
 _called = statement(select(*_COLUMNS).where(_CALLED).order_by(AgentRow.key))
 _stamp = statement(select(AgentRow.id, AgentRow.version).where(_CALLED).order_by(AgentRow.key))
 _open = statement(select(*_COLUMNS).where(or_(AgentRow.owner_id.is_(None), _OWNER)).order_by(AgentRow.key))
-_shared = statement(select(*_COLUMNS).where(AgentRow.owner_id.is_(None)).order_by(AgentRow.name))
+_count_shared = statement(select(func.count()).select_from(AgentRow).where(AgentRow.owner_id.is_(None)))
 _of_owner = statement(select(*_COLUMNS).where(_OWNER).order_by(AgentRow.name))
 _count = statement(select(func.count()).select_from(AgentRow).where(_OWNER))
 _add = statement(insert(AgentRow).values(columns_of(AgentRow, *(column.key for column in _COLUMNS))).on_conflict_do_nothing().returning(*_COLUMNS))
@@ -61,8 +61,8 @@ def open_to(tx: Transaction, account_id: UUID) -> list[Any]:
     return tx.run(_open, owner=account_id).all()
 
 
-def shared(tx: Transaction) -> list[Any]:
-    return tx.run(_shared).all()
+def count_shared(tx: Transaction) -> int:
+    return tx.run(_count_shared).scalar()
 
 
 def of_owner(tx: Transaction, account_id: UUID) -> list[Any]:

@@ -1,6 +1,6 @@
 """Refusals of chat."""
 
-from parlor.core.errors import NotFound
+from parlor.core.errors import NotFound, ParlorError
 
 
 class NoSuchSession(NotFound):
@@ -11,3 +11,9 @@ class NoSuchSession(NotFound):
 class NoSuchMessage(NotFound):
     code = "chat.no_such_message"
     detail = "There is no such message in this session."
+
+
+class NotAnswered(ParlorError):
+    """At the command line: the turn ended otherwise than with an answer."""
+
+    code = "chat.not_answered"

@@ -77,5 +77,5 @@ module = Module(
     jobs=_jobs,
     user_data=_user_data,
     invariants=_invariants,
-    commands={"chat": "parlor.chat.cli:chat"},
+    commands={"chat": "parlor.chat.cli:chat", "agents invoke": "parlor.chat.agents_cli:invoke"},
 )

@@ -1,6 +1,6 @@
 """Every SQL statement about sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Integer, String, and_, bindparam, delete, func, or_, select, update
 
 from parlor.chat.tables import Session
-from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
+from parlor.core.db import Id, Transaction, UtcTime, columns_of, in_ids, insert, statement
 
 TITLE_WORDS, TITLE_ASKED, TITLE_GIVEN, TITLE_WRITTEN = "words", "asked", "given", "written"
 """Where a title comes from: the first words, or none yet; the same, and a model is asked; a person; the model."""
@@ -227,6 +227,14 @@ _ids_page = statement(
 def session_ids_after(tx: Transaction, account_id: UUID, after: UUID, most: int) -> list[UUID]:
     """Oldest first."""
     return tx.run(_ids_page, account_id=account_id, after=after, most=most).scalars()
+
+
+_active = statement(select(Session.account_id).where(Session.is_active, in_ids(Session.account_id, "account_ids")).group_by(Session.account_id))
+
+
+def having_active_session(tx: Transaction, account_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of the accounts that have one."""
+    return frozenset(tx.run(_active, account_ids=list(account_ids)).scalars())
 
 
 _ids = statement(select(Session.id).where(Session.account_id == bindparam("account_id")))
