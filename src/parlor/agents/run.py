@@ -85,7 +85,8 @@ class AgentRun:
     @property
     def opening(self) -> list[ModelMessage]:
         """What every call of the model begins with: the prompt, and the conversation that ends with the question."""
-        prompt = "\n\n".join(filter(None, (self.system_prompt, self.assignment.memory)))
+        memory = "" if self.agent.uses_history else self.assignment.memory  # such a prompt has told it already
+        prompt = "\n\n".join(filter(None, (self.system_prompt, memory)))
         return [ModelMessage(role="system", text=prompt), *self.assignment.history]
 
     def use_prompt(self, text: str) -> None:

@@ -82,7 +82,7 @@ class AgentRunner:
             parent.assignment.caller,
             None if state is None else RunState.decode(state),
             parent.assignment.questions,
-            parent.assignment.is_free,
+            is_free=parent.assignment.is_free,
         )
         run = AgentRun(self, parent.running, assignment, parent.credit, AsideVoice(parent.voice, call_id), parent, f"{call_id}/")
         await self._prepare(run)

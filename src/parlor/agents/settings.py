@@ -22,7 +22,10 @@ class AgentsSettings(BaseModel):
     assistant: AgentDefinition = AgentDefinition(title="Assistant", description="Answers questions, and computes.", tools=DEFAULT_TOOLS)
 
     def definitions(self) -> dict[str, AgentDefinition]:
-        return {DEFAULT_AGENT: self.assistant, **(self.__pydantic_extra__ or {})}
+        """A table for `assistant` that names no tools leaves it those that it has."""
+        given = self.assistant.model_fields_set
+        assistant = self.assistant if "tools" in given else self.assistant.model_copy(update={"tools": DEFAULT_TOOLS})
+        return {DEFAULT_AGENT: assistant, **(self.__pydantic_extra__ or {})}
 
     @model_validator(mode="after")
     def _have_names(self) -> Self:
