@@ -37,6 +37,7 @@ SAMPLES: Bodies = {
     "messages": lambda scene: {"content": "Tell me more."},
     "chat": lambda scene: {"message": "Hello?"},
     "invoke": lambda scene: {"message": "Hello?"},
+    "analyze-intent": lambda scene: {"message": "Hello?", "model": "parlor/offline"},
     "stream": lambda scene: {"message": "Hello?"},
     "message": lambda scene: {"message": "Hello?"},
     "conversation": lambda scene: {"messages": [{"role": "user", "content": "Hello?"}]},

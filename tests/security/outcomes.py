@@ -225,6 +225,7 @@ DECLARED: Mapping[str, Declared] = {
     "GET /api/v1/shared/{token}": Declared(dict.fromkeys(_EVERYBODY, (404, "chat.no_such_share")), parameters={"token": "sh_" + "x" * 43}),
     "POST /api/v1/chat": own(200, body=_sends(message="Hello?"), scopes=_CHAT),
     "POST /api/v1/agent/invoke": own(200, body=_sends(message="Hello?"), scopes=_CHAT),
+    "POST /api/v1/agent/analyze-intent": own(200, body=_sends(message="Hello?", model="parlor/offline"), scopes=_CHAT),
     "POST /api/v1/agent/stream": own(200, body=_sends(message="Hello?"), scopes=_CHAT),
     "GET /api/v1/sessions/{session_id}": of_owner(200, _SESSION, scopes=_CHAT_READ),
     "PATCH /api/v1/sessions/{session_id}": of_owner(200, _SESSION, body=_sends(title="Taken over"), scopes=_CHAT),

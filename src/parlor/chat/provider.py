@@ -3,6 +3,7 @@
 from dishka import Provider, Scope
 
 from parlor.chat.answering import Answering
+from parlor.chat.asking.intent import IntentAnalyst
 from parlor.chat.asking.single import SingleCalls
 from parlor.chat.compaction import Compaction
 from parlor.chat.idle_agents import IdleAgents
@@ -29,7 +30,7 @@ def _residents(residents: Residents, idle: IdleAgents) -> Residents:
 def chat_provider() -> Provider:
     provider = Provider(scope=Scope.APP)
     provider.provide_all(Answering, Compaction, MessageSearch, Resumption, Sender, SessionMemory, Sessions, SignedIn, ChatUserData, TurnLimit)
-    provider.provide_all(SessionExports, SessionImports, KeyedImports, Shares, SingleCalls, TitleWriter)
+    provider.provide_all(SessionExports, SessionImports, KeyedImports, Shares, SingleCalls, TitleWriter, IntentAnalyst)
     provider.provide(IdleAgents)
     provider.decorate(_residents)
     return provider

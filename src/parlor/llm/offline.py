@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from parlor.llm.ports import Finished, FinishReason, ModelEvent, ModelRequest, TextDelta, ToolCallDelta, Usage, UsageSeen
+from parlor.llm.ports import Finished, FinishReason, Model, ModelEvent, ModelRequest, TextDelta, ToolCallDelta, Usage, UsageSeen
 from parlor.llm.replies import UseCalculator, reply_to
 from parlor.llm.tokens import estimate_tokens
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 NAME = "parlor/offline"
 _TOKEN = re.compile(r"\s*\S{1,12}|\s+")
+
+
+def is_offline(model: Model) -> bool:
+    """Rules answer in its place where an answer must follow a schema."""
+    return model.name == NAME
 
 
 class OfflineModel:

@@ -8,25 +8,49 @@ from fastapi import Header, Request, Response
 from parlor.accounts import AccountNotFound, ActingDep, Caller, NotYourUser, OpenStreams
 from parlor.agents import UnknownAgent
 from parlor.chat.asking.errors import FAILURES
+from parlor.chat.asking.intent import IntentAnalyst
 from parlor.chat.asking.outcomes import agent_reply, chat_reply, refuse_failed
-from parlor.chat.asking.schemas import AgentAsk, AgentReply, Ask, ChatAsk, ChatReply
+from parlor.chat.asking.schemas import AgentAsk, AgentReply, Ask, ChatAsk, ChatReply, IntentAsk, IntentRead
 from parlor.chat.asking.single import NO_SESSION, SingleCalls
 from parlor.chat.errors import NoSuchSession
 from parlor.chat.sending import Key, Question, Sent
 from parlor.chat.settings import ChatSettings
 from parlor.core.errors import NotAcceptable, RateLimited
-from parlor.core.idempotency import IdempotencyMismatch, check_key, hash_of
+from parlor.core.idempotency import IdempotencyMismatch, KeyInProgress, check_key, hash_of
 from parlor.core.web import EventStream, Router, documents, refuse_unless_accepted
-from parlor.llm import EmptyMessage, MessageTooLong, ModelAccess, PromptTooLong, UnknownModel, checked_text
+from parlor.llm import (
+    Asked,
+    CallKey,
+    EmptyMessage,
+    KeyedCalls,
+    MessageTooLong,
+    ModelAccess,
+    ModelFailed,
+    ModelMessage,
+    NoModel,
+    PromptTooLong,
+    TooManyCalls,
+    UnknownModel,
+    UnusableAnswer,
+    checked_text,
+    plain_reply,
+)
 from parlor.turns import NoSuchTurn, TurnInProgress, TurnReader
 from parlor.wallet import BudgetExceeded, InsufficientFunds
 
 router = Router(tags=["calls"])
 
 IdempotencyKey = Annotated[str | None, Header(description="The same key and body again give the same turn.")]
+CallKeyHeader = Annotated[
+    str | None, Header(alias="idempotency-key", description="The same key and body again give the same answer, and are not charged again.")
+]
 _REFUSALS = (
     AccountNotFound, NotYourUser, NoSuchSession, NoSuchTurn, UnknownAgent, UnknownModel, TurnInProgress, InsufficientFunds, BudgetExceeded, EmptyMessage,
     MessageTooLong, PromptTooLong, IdempotencyMismatch, RateLimited,
+)  # fmt: skip
+_CALL_REFUSALS = (
+    AccountNotFound, NotYourUser, UnknownModel, NoModel, InsufficientFunds, BudgetExceeded, EmptyMessage, MessageTooLong, PromptTooLong, KeyInProgress,
+    IdempotencyMismatch, RateLimited, TooManyCalls, ModelFailed, UnusableAnswer,
 )  # fmt: skip
 ANSWERS: dict[int | str, dict[str, Any]] = documents(*_REFUSALS, *FAILURES)
 EVENTS: dict[int | str, dict[str, Any]] = documents(*_REFUSALS, NotAcceptable)
@@ -80,6 +104,21 @@ async def stream_agent(
     refuse_unless_accepted(request.headers.get("accept"))
     sent = await _send(calls, _question(body, body.agent, caller, settings), body, "agent.stream", idempotency_key, response)
     return EventStream(await turns.follow(sent.turn_id, caller.account_id), headers=dict(response.headers), held=streams.of(caller))
+
+
+@router.post("/agent/analyze-intent", response_model=IntentRead, responses=documents(*_CALL_REFUSALS))
+async def analyze_intent(
+    body: IntentAsk,
+    request: Request,
+    caller: ActingDep,
+    analyst: FromDishka[IntentAnalyst],
+    keyed: FromDishka[KeyedCalls],
+    idempotency_key: CallKeyHeader = None,
+) -> Response:
+    """What a message wants, and which of one's agents and tools could do it. Nothing of it is stored but the charge."""
+    asked = Asked(caller.account_id, [ModelMessage("user", body.message)], body.model, api_key_id=caller.api_key_id, cache=False, access=ModelAccess.of(caller))
+    key = None if idempotency_key is None else CallKey.of(idempotency_key, "agent.analyze-intent", body.model_dump(mode="json", exclude_unset=True))
+    return await plain_reply(request, caller.account_id, key, keyed, lambda: analyst.analyse(asked))
 
 
 async def _send(calls: SingleCalls, question: Question, body: Ask, route: str, key: str | None, response: Response) -> Sent:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parlor.llm import ModelParams
+from parlor.llm import ModelParams, TextEntity
 from parlor.turns import QuestionRead, Reason, UsageRead
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
@@ -63,3 +63,19 @@ class StepRead(BaseModel):
 
 class AgentReply(ChatReply):
     steps: list[StepRead] = Field(description="Every tool call, in the order in which they were made.")
+
+
+class IntentAsk(_Body):
+    model: Name | None = None
+
+
+class IntentRead(BaseModel):
+    intent: str
+    confidence: float
+    entities: list[TextEntity]
+    suggested_agent: str | None = Field(description="One that you may use, or null.")
+    suggested_tools: list[str] = Field(description="Tools that you may use.")
+    model: str
+    usage: UsageRead
+    charge_micros: int | None = Field(description="Of both tries, when the first answer did not follow the schema.")
+    method: Literal["model", "rules"] = Field(description="rules: the built-in model looked for words, and no language model has read the message.")

@@ -16,8 +16,8 @@ from parlor.llm.stateless.analysis import Analyst
 from parlor.llm.stateless.asked import Asked
 from parlor.llm.stateless.chat import StatelessChat
 from parlor.llm.stateless.errors import TooManyCalls, UnusableAnswer
-from parlor.llm.stateless.keyed import Key, KeyedCalls
-from parlor.llm.stateless.replying import Replying, plain
+from parlor.llm.stateless.keyed import CallKey, KeyedCalls
+from parlor.llm.stateless.replying import Replying, plain_reply
 from parlor.llm.stateless.schemas import AnalysisAsk, AnalysisRead, AnswerRead, ConversationAsk, MessageAsk
 from parlor.wallet import BudgetExceeded, InsufficientFunds
 
@@ -51,7 +51,7 @@ async def ask_message(
 ) -> Response:
     """One message, one answer. Nothing of it is stored but the charge."""
     asked = Asked(caller.account_id, body.messages(), body.model, body.params, caller.api_key_id, body.cache, ModelAccess.of(caller))
-    key = None if idempotency_key is None else Key.of(idempotency_key, "chat.message", body.fingerprint())
+    key = None if idempotency_key is None else CallKey.of(idempotency_key, "chat.message", body.fingerprint())
     return await Replying(chat, keyed, streams).answer(request, caller, asked, key)
 
 
@@ -70,7 +70,7 @@ async def ask_conversation(
     if messages[-1].role != "user":
         raise Invalid("The last message must be a user's: that is what is answered.")
     asked = Asked(caller.account_id, messages, body.model, body.params, caller.api_key_id, body.cache, ModelAccess.of(caller))
-    key = None if idempotency_key is None else Key.of(idempotency_key, "chat.conversation", body.fingerprint())
+    key = None if idempotency_key is None else CallKey.of(idempotency_key, "chat.conversation", body.fingerprint())
     return await Replying(chat, keyed, streams).answer(request, caller, asked, key)
 
 
@@ -87,5 +87,5 @@ async def analyze_text(
     asked = Asked(
         caller.account_id, [ModelMessage("user", body.text)], body.model, api_key_id=caller.api_key_id, cache=body.cache, access=ModelAccess.of(caller)
     )
-    key = None if idempotency_key is None else Key.of(idempotency_key, "chat.analyze", body.fingerprint())
-    return await plain(request, asked.account_id, key, keyed, lambda: analyst.analyse(asked, set(body.kinds)))
+    key = None if idempotency_key is None else CallKey.of(idempotency_key, "chat.analyze", body.fingerprint())
+    return await plain_reply(request, asked.account_id, key, keyed, lambda: analyst.analyse(asked, set(body.kinds)))

@@ -46,13 +46,13 @@ class Intent(BaseModel):
     confidence: _Share
 
 
-class Entity(BaseModel):
+class TextEntity(BaseModel):
     text: _Text = Field(description="As it stands in the text.")
     type: _Text = Field(description="person, organization, place, date, email, ...")
 
 
 Topics = Annotated[list[Topic], Field(max_length=_MOST)]
-Entities = Annotated[list[Entity], Field(max_length=_MOST)]
+Entities = Annotated[list[TextEntity], Field(max_length=_MOST)]
 _CHECKS: Mapping[Kind, TypeAdapter[Any]] = {
     "sentiment": TypeAdapter(Sentiment),
     "topics": TypeAdapter(Topics),

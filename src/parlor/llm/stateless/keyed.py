@@ -1,4 +1,4 @@
-"""Calls with an Idempotency-Key: one effect, however often the request comes."""
+"""Calls with an Idempotency-CallKey: one effect, however often the request comes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,13 +24,13 @@ _FAILURES: Mapping[str, type[ParlorError]] = {UnusableAnswer.code: UnusableAnswe
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class CallKey:
     text: str
     route: str
     body_hash: bytes
 
     @classmethod
-    def of(cls, text: str, route: str, body: Any) -> "Key":
+    def of(cls, text: str, route: str, body: Any) -> "CallKey":
         """Raises BadIdempotencyKey."""
         return cls(check_key(text), route, hash_of(body))
 
@@ -47,11 +47,11 @@ class KeyedCalls:
         self._lease_seconds = settings.timeouts.total_seconds * 2 + _LEASE_LEAD_SECONDS  # an analysis may ask twice
         self._running: set[asyncio.Task[tuple[Reply, bool]]] = set()
 
-    async def run(self, account_id: UUID, key: Key, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, bool]:
+    async def run(self, account_id: UUID, key: CallKey, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, bool]:
         """The reply, and whether an earlier request has made it. Raises what `work` raises, IdempotencyMismatch and KeyInProgress."""
         return await asyncio.shield(self.start(account_id, key, work))
 
-    def start(self, account_id: UUID, key: Key, work: Callable[[], Awaitable[Reply]]) -> "asyncio.Task[tuple[Reply, bool]]":
+    def start(self, account_id: UUID, key: CallKey, work: Callable[[], Awaitable[Reply]]) -> "asyncio.Task[tuple[Reply, bool]]":
         """Like `run`, for whoever does something else meanwhile."""
         task = asyncio.create_task(self._run(account_id, key, work), name=f"keyed call {key.route}")
         self._running.add(task)
@@ -64,7 +64,7 @@ class KeyedCalls:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _run(self, account_id: UUID, key: Key, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, bool]:
+    async def _run(self, account_id: UUID, key: CallKey, work: Callable[[], Awaitable[Reply]]) -> tuple[Reply, bool]:
         claim = await self._idempotency.begin(account_id, key.text, route=key.route, body_hash=key.body_hash, lease_seconds=self._lease_seconds)
         if not claim.is_new:
             return _replayed(claim.result), True
@@ -83,7 +83,7 @@ class KeyedCalls:
         await self._keep(account_id, key, claim, {"reply": msgspec.json.encode(reply).decode()})
         return reply, False
 
-    async def _keep(self, account_id: UUID, key: Key, claim: Claim, result: Any) -> None:
+    async def _keep(self, account_id: UUID, key: CallKey, claim: Claim, result: Any) -> None:
         try:
             await self._db.write(lambda tx: self._idempotency.finish(tx, account_id, key.text, claim, result))
         except KeyInProgress:

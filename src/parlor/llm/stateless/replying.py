@@ -15,7 +15,7 @@ from parlor.llm.stateless.asked import Answered, Asked
 from parlor.llm.stateless.calls import Item
 from parlor.llm.stateless.chat import StatelessChat
 from parlor.llm.stateless.frames import AnswerFrames
-from parlor.llm.stateless.keyed import Key, KeyedCalls, Reply
+from parlor.llm.stateless.keyed import CallKey, KeyedCalls, Reply
 
 _REPLAYED = {"idempotency-replayed": "true"}
 
@@ -26,7 +26,7 @@ class Replying:
         self._keyed = keyed
         self._streams = streams
 
-    async def answer(self, request: Request, caller: Caller, asked: Asked, key: Key | None) -> Response:
+    async def answer(self, request: Request, caller: Caller, asked: Asked, key: CallKey | None) -> Response:
         """A client that goes ends the call, unless it has a key to ask again with."""
         if "text/event-stream" in request.headers.get("accept", ""):
             return await self._stream(request, caller, asked, key)
@@ -34,9 +34,9 @@ class Replying:
         async def work() -> Reply:
             return (await self._chat.answer(asked)).as_json()
 
-        return await plain(request, asked.account_id, key, self._keyed, work)
+        return await plain_reply(request, asked.account_id, key, self._keyed, work)
 
-    async def _stream(self, request: Request, caller: Caller, asked: Asked, key: Key | None) -> Response:
+    async def _stream(self, request: Request, caller: Caller, asked: Asked, key: CallKey | None) -> Response:
         """What is refused before the provider has taken the question is a problem with a status, as everywhere."""
         items = self._chat.items(asked) if key is None else self._keyed_items(asked, key)
         try:
@@ -47,7 +47,7 @@ class Replying:
         headers = _REPLAYED if isinstance(first, Answered) else {}
         return EventStream(_frames(first, items), headers=headers, held=self._streams.of(caller))
 
-    async def _keyed_items(self, asked: Asked, key: Key) -> AsyncGenerator[Item]:
+    async def _keyed_items(self, asked: Asked, key: CallKey) -> AsyncGenerator[Item]:
         """Like `StatelessChat.items`; of an earlier request's answer there is only the end."""
         queue = asyncio.Queue[Item | None]()
 
@@ -81,7 +81,7 @@ async def _frames(first: Item, items: AsyncGenerator[Item]) -> AsyncIterator[byt
             yield frames.failed(error)
 
 
-async def plain(request: Request, account_id: UUID, key: Key | None, keyed: KeyedCalls, work: Callable[[], Awaitable[Reply]]) -> Response:
+async def plain_reply(request: Request, account_id: UUID, key: CallKey | None, keyed: KeyedCalls, work: Callable[[], Awaitable[Reply]]) -> Response:
     """What `work` gives, as JSON."""
     if key is None:
         return JSONResponse(await unless_left(request, work()))

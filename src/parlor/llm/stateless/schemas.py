@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parlor.llm.parameters import ModelParams
 from parlor.llm.ports import FinishReason, ModelMessage
-from parlor.llm.stateless.findings import KINDS, Entity, Intent, Kind, Sentiment, Summary, Topic
+from parlor.llm.stateless.findings import KINDS, Intent, Kind, Sentiment, Summary, TextEntity, Topic
 
 MOST_MESSAGES = 1_000
 
@@ -85,7 +85,7 @@ class AnalysisRead(BaseModel):
     topics: list[Topic] | None = None
     summary: Summary | None = None
     intent: Intent | None = None
-    entities: list[Entity] | None = None
+    entities: list[TextEntity] | None = None
     model: str
     usage: CallUsageRead
     charge_micros: int | None = Field(description="Of both tries, when the first answer did not follow the schema.")
