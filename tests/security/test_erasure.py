@@ -59,7 +59,7 @@ async def plant(site: Site, words: Words) -> Member:
     assert (await client.put(f"/sessions/{session_id}/notes", json={"notes": words["notes"] + " " + "n" * 9000})).status_code == 200
     brought = {"chat": {"title": words["imported title"], "messages": [{"role": "user", "content": words["imported message"] + " " + "i" * 9000}]}}
     assert (await client.post("/sessions/import", json=brought, headers={"Idempotency-Key": words["import key"]})).status_code == 201
-    intent = {"message": words["intent"], "model": "parlor/offline"}
+    intent = {"message": "What is the weather like?", "model": "parlor/offline"}
     assert (await client.post("/agent/analyze-intent", json=intent, headers={"Idempotency-Key": words["intent key"]})).status_code == 200
     assert (await client.post("/chat", json={"message": words["single call"] + " " + "s" * 9000})).status_code == 200
     call = FakeToolCall(name="calculator", arguments=json.dumps({"expression": words["tool arguments"]}))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PLACES = {
     ("branch", "query"), ("message_id", "body"), ("parent_id", "body"), ("session_id", "path"), ("turn_id", "path"), ("user_id", "path"),
-    ("entry_id", "body"), ("turn_id", "body"), ("voucher_id", "path"), ("sign_in_id", "path"), ("api_key_id", "path"),
+    ("session_id", "body"), ("entry_id", "body"), ("turn_id", "body"), ("voucher_id", "path"), ("sign_in_id", "path"), ("api_key_id", "path"),
     ("question_id", "path"), ("customization_id", "path"), ("connection_id", "path"), ("connection_id", "body"),
 }  # fmt: skip
 """Everything that takes an id, to see that the search finds them."""

@@ -77,5 +77,12 @@ module = Module(
     jobs=_jobs,
     user_data=_user_data,
     invariants=_invariants,
-    commands={"chat": "parlor.chat.cli:chat", "agents invoke": "parlor.chat.agents_cli:invoke"},
+    cli_help="What people have said: list, export, import.",
+    commands={
+        "chat": "parlor.chat.cli:chat",
+        "agents invoke": "parlor.chat.agents_cli:invoke",
+        "sessions list": "parlor.chat.transfer.cli:list_sessions",
+        "sessions export": "parlor.chat.transfer.cli:export",
+        "sessions import": "parlor.chat.transfer.cli:import_file",
+    },
 )
