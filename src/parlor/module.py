@@ -38,6 +38,7 @@ BUILT_IN: tuple[str, ...] = (
     "parlor.tools.module",
     "parlor.tools.composio.module",
     "parlor.agents.module",
+    "parlor.agents.langgraph.module",
     "parlor.chat.module",
     "parlor.protocols.module",
     "parlor.ops.module",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from parlor.agents.definition import AgentDefinition
     from parlor.agents.errors import UnknownAgent
     from parlor.agents.executors import AgentExecutor
+    from parlor.agents.langgraph.queries import drop_threads_of_session
     from parlor.agents.registry import AgentRegistry
     from parlor.agents.run import AgentRun
     from parlor.agents.runner import FREE, AgentRunner
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FREE", "Agent", "AgentDefinition", "AgentExecutor", "AgentRegistry", "AgentRun", "AgentRunner", "AgentRuntimeSettings",
     "AgentsSettings", "Assignment", "RunState",
-    "UnknownAgent",
+    "UnknownAgent", "drop_threads_of_session",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -31,6 +32,7 @@ __getattr__ = exports(
         "errors": "UnknownAgent",
         "assignment": "Assignment RunState",
         "executors": "AgentExecutor",
+        "langgraph.queries": "drop_threads_of_session",
         "run": "AgentRun",
         "runner": "FREE AgentRunner",
         "agent": "Agent",

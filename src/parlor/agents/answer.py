@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from parlor.llm import Finished, ModelEvent, ProviderState, ReasoningDelta, StateSeen, TextDelta, ToolCall, ToolCallDelta
+from parlor.llm import Finished, ModelEvent, ProviderState, ReasoningDelta, StateSeen, TextDelta, ToolCall, ToolCallDelta, Usage
 
 
 @dataclass(slots=True)
@@ -14,6 +14,8 @@ class Answer:
     calls: dict[int, ToolCall] = field(default_factory=dict[int, ToolCall])
     reason: str = "stop"
     state: ProviderState | None = None
+    usage: Usage | None = None
+    """None where the provider told none."""
 
     @property
     def text(self) -> str:

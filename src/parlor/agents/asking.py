@@ -12,6 +12,10 @@ Hear = Callable[[ModelEvent], None]
 _NOTHING = Usage(0, 0)
 
 
+def unheard(event: ModelEvent) -> None:
+    """Where nobody listens."""
+
+
 async def ask_as_step(running: RunningTurn, model: Model, offers: Sequence[Offer], request: ModelRequest, hear: Hear) -> Answer:
     """The step has begun. One at a time: the bill of a turn tells steps apart by their order. Raises ModelFailed."""
     answer, has_usage = Answer(), False
@@ -26,6 +30,7 @@ async def ask_as_step(running: RunningTurn, model: Model, offers: Sequence[Offer
                 elif isinstance(event, UsageSeen):
                     if not has_usage:
                         has_usage = True
+                        answer.usage = event.usage
                         running.report_usage(event.usage)
                 else:
                     answer.take(event)
@@ -36,7 +41,7 @@ async def ask_as_step(running: RunningTurn, model: Model, offers: Sequence[Offer
 
 
 async def ask_beside(
-    running: RunningTurn, model: Model, offers: Sequence[Offer], request: ModelRequest, *, prompt_tokens: int, purpose: str, hear: Hear | None = None
+    running: RunningTurn, model: Model, offers: Sequence[Offer], request: ModelRequest, *, prompt_tokens: int, purpose: str, hear: Hear = unheard
 ) -> tuple[Answer, Offer, Usage]:
     """The answer, who gave it, and what it used. Any number may run at once. Raises ModelFailed; what was used until then is on the bill."""
     call = running.begin_call(offers[0], prompt_tokens, purpose)
@@ -48,11 +53,11 @@ async def ask_beside(
                 meter.take(batch)
                 for event in batch:
                     answer.take(event)
-                    if hear is not None:
-                        hear(event)
+                    hear(event)
     finally:
         used, by = meter.usage() or _NOTHING, _offer(offers, meter.model)
         running.end_call(call, by, used)
+    answer.usage = used
     return answer, by, used
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
@@ -72,6 +73,8 @@ class Assignment:
     """The operator's own: the agents that are asked on the way cost nothing either."""
     memory: str = ""
     """What the system prompt is to tell of the messages that `history` no longer has; its tokens are among `prompt_tokens`."""
+    parent_id: UUID | None = None
+    """The message that the question follows; None for a first one, and where a turn goes on."""
 
 
 def _offered(offers: Iterable[Offer]) -> list[_Offered]:

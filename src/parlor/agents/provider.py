@@ -9,6 +9,7 @@ from parlor.agents.credit import TurnCredits
 from parlor.agents.executor_cache import ExecutorCache
 from parlor.agents.files import AgentFiles
 from parlor.agents.keeper import AgentFileKeeper
+from parlor.agents.kinds import ExecutorKinds
 from parlor.agents.metrics import CacheMetrics
 from parlor.agents.operators import OperatorAgents
 from parlor.agents.registry import AgentRegistry
@@ -41,6 +42,7 @@ def agents_provider() -> Provider:
         AgentsUserData,
         CacheMetrics,
         ExecutorCache,
+        ExecutorKinds,
         OperatorAgents,
         TurnCredits,
         TurnPrompts,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parlor.agents.answer import Answer
-from parlor.agents.asking import ask_as_step, ask_beside
+from parlor.agents.asking import Hear, ask_as_step, ask_beside, unheard
 from parlor.agents.assignment import Assignment, RunState
 from parlor.agents.credit import TurnCredit
 from parlor.agents.errors import UnknownAgent
@@ -17,7 +17,7 @@ from parlor.agents.limits import Counts, LimitReached, Used
 from parlor.agents.parallel import in_parallel
 from parlor.agents.verdicts import NOBODY_ASKED, Verdict, verdicts_of
 from parlor.agents.voices import AsideVoice, Voice
-from parlor.llm import Model, ModelMessage, ModelRequest, Offer, ToolCall, ToolSpec, estimate_tokens, message_tokens, request_tokens
+from parlor.llm import Model, ModelEvent, ModelMessage, ModelRequest, Offer, ToolCall, ToolSpec, estimate_tokens, message_tokens, request_tokens
 from parlor.tools import Offer as ToolOffer
 from parlor.tools import Suspended, TurnCall
 from parlor.turns import NewQuestion, Paused, RunningTurn, ToolResult
@@ -139,32 +139,33 @@ class AgentRun:
 
     async def ask(
         self, messages: Sequence[ModelMessage], *, tools: Sequence[ToolSpec] | None = None, prompt_tokens: int | None = None, speaks: bool = True,
-        extra: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None, hear: Hear = unheard,
     ) -> Answer:  # fmt: skip
         """One call of the agent's model, with its own tools unless others are given. What it says is part of the answer, piece by piece, if it `speaks`;
         of several calls at once the first streams, and the others are heard when they are over.
 
-        `extra` are fields of ModelRequest that stand above those of the turn. Raises LimitReached, InsufficientFunds, ModelFailed.
+        `extra` are fields of ModelRequest that stand above those of the turn; `hear` gets every event when it arrives.
+        Raises LimitReached, InsufficientFunds, ModelFailed.
         """
         request = self._request(messages, self.tools if tools is None else tools, extra or {})
         prompt_tokens = request_tokens(request) if prompt_tokens is None else prompt_tokens
         self._counts.begin_step()
         async with self._within(self.assignment.offers, prompt_tokens, request) as bounded:
             if speaks and self.parent is None and not self._is_stepping:
-                return await self._step(bounded, prompt_tokens)
-            answer = await self._beside(self.assignment.model, self.assignment.offers, bounded, prompt_tokens, self.agent.name)
+                return await self._step(bounded, prompt_tokens, hear)
+            answer = await self._beside(self.assignment.model, self.assignment.offers, bounded, prompt_tokens, self.agent.name, hear)
         if speaks:
             self.voice.say(answer.text)
         return answer
 
-    async def ask_aside(self, model: Model, offers: Sequence[Offer], request: ModelRequest, *, purpose: str) -> Answer:
+    async def ask_aside(self, model: Model, offers: Sequence[Offer], request: ModelRequest, *, purpose: str, hear: Hear = unheard) -> Answer:
         """One call of any model for some work of the turn's own, such as a summary: on its bill and within its limits, and no part of the answer.
 
         `offers` are the prices that it is paid at (`offers_of(model)`). Raises LimitReached, InsufficientFunds, ModelFailed.
         """
         prompt_tokens = request_tokens(request)
         async with self._within(offers, prompt_tokens, request) as bounded:
-            return await self._beside(model, offers, bounded, prompt_tokens, purpose)
+            return await self._beside(model, offers, bounded, prompt_tokens, purpose, hear)
 
     async def call_tools(
         self, calls: Sequence[ToolCall], *, suspended: Mapping[str, str] | None = None, is_again: bool = False
@@ -184,10 +185,14 @@ class AgentRun:
         outcomes = await in_parallel([self._run_tool(each, verdicts.get(each.call.call_id)) for each in asked])
         return _sorted_out(calls, outcomes)
 
-    async def call_tool(self, call: ToolCall) -> ToolResult | NewQuestion | Suspended:
-        """Run one, which may be running beside others; see `call_tools`."""
+    async def call_tool(self, call: ToolCall, *, is_announced: bool = False) -> ToolResult | NewQuestion | Suspended:
+        """Run one, which may be running beside others; see `call_tools`. `is_announced`: the log has told of it already."""
         self._counts.add_tool_calls(1)
-        return await self._runner.tools.in_turn(self.running, self._turn_call(call, NOBODY_ASKED, is_again=False, is_announced=False))
+        return await self._runner.tools.in_turn(self.running, self._turn_call(call, NOBODY_ASKED, is_again=False, is_announced=is_announced))
+
+    async def other_model(self, name: str) -> tuple[Model, Sequence[Offer]]:
+        """A model for `ask_aside`, with the prices that it is paid at here. Raises UnknownModel, also for one that the caller may not use."""
+        return await self._runner.model_called(name, self.assignment)
 
     def verdict_of(self, call: ToolCall) -> Verdict:
         """What persons have said about a call of this run that waited."""
@@ -244,16 +249,23 @@ class AgentRun:
             self._counts.tokens = bill.usage.input_tokens + bill.usage.output_tokens
             self._counts.micros = bill.cost_micros
 
-    async def _step(self, request: ModelRequest, prompt_tokens: int) -> Answer:
+    async def _step(self, request: ModelRequest, prompt_tokens: int, hear: Hear) -> Answer:
+        def both(event: ModelEvent) -> None:
+            self.voice.hear(event)
+            hear(event)
+
         self._is_stepping = True
         try:
             self.running.begin_step(self._counts.steps, prompt_tokens)
-            return await ask_as_step(self.running, self.assignment.model, self.assignment.offers, request, self.voice.hear)
+            listener = self.voice.hear if hear is unheard else both
+            return await ask_as_step(self.running, self.assignment.model, self.assignment.offers, request, listener)
         finally:
             self._is_stepping = False
 
-    async def _beside(self, model: Model, offers: Sequence[Offer], request: ModelRequest, prompt_tokens: int, purpose: str) -> Answer:
-        answer, by, used = await ask_beside(self.running, model, offers, request, prompt_tokens=prompt_tokens, purpose=purpose)
+    async def _beside(
+        self, model: Model, offers: Sequence[Offer], request: ModelRequest, prompt_tokens: int, purpose: str, hear: Hear
+    ) -> Answer:  # fmt: skip
+        answer, by, used = await ask_beside(self.running, model, offers, request, prompt_tokens=prompt_tokens, purpose=purpose, hear=hear)
         run = self
         while run.parent is not None:
             run._counts.add(by, used)

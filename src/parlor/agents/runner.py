@@ -10,8 +10,7 @@ from parlor.agents.assignment import Assignment, RunState
 from parlor.agents.credit import TurnCredits
 from parlor.agents.delegation import PREFIX, DelegateTool
 from parlor.agents.errors import UnknownAgent
-from parlor.agents.executors import AgentExecutor
-from parlor.agents.loop import LoopExecutor
+from parlor.agents.kinds import ExecutorKinds
 from parlor.agents.registry import AgentRegistry
 from parlor.agents.run import AgentRun
 from parlor.agents.turn_prompts import TurnPrompts
@@ -29,7 +28,14 @@ LONGEST_CALL_SECONDS = 3600.0
 
 class AgentRunner:
     def __init__(
-        self, tools: ToolExecutor, registry: ToolRegistry, agents: AgentRegistry, models: ModelRegistry, credits: TurnCredits, prompts: TurnPrompts
+        self,
+        tools: ToolExecutor,
+        registry: ToolRegistry,
+        agents: AgentRegistry,
+        models: ModelRegistry,
+        credits: TurnCredits,
+        prompts: TurnPrompts,
+        kinds: ExecutorKinds,
     ) -> None:
         self.tools = tools
         self._registry = registry
@@ -37,7 +43,7 @@ class AgentRunner:
         self._models = models
         self._credits = credits
         self._prompts = prompts
-        self._loop = LoopExecutor()
+        self._kinds = kinds
 
     async def run(self, running: RunningTurn, assignment: Assignment) -> Ending | Paused:
         """The work of a turn. Raises what a turn's work may raise: the engine ends the turn by it."""
@@ -56,8 +62,7 @@ class AgentRunner:
             return await run.ask_aside(model, offers, request, purpose=purpose)
 
     async def execute(self, run: AgentRun) -> Ending | Paused:
-        executor: AgentExecutor = self._loop
-        return await executor.run(run)
+        return await self._kinds.of(run.agent).run(run)
 
     async def agent_now(self, name: str, caller: ToolCaller) -> Agent:
         return await self._agents.find(name, caller, await self._registry.toolbox(caller))
@@ -90,14 +95,18 @@ class AgentRunner:
 
     async def _model_of(self, agent: Agent, parent: AgentRun) -> tuple[Model, tuple[Offer, ...]]:
         """The agent's own, else the one of whoever asks."""
-        caller = parent.assignment.caller
         if agent.definition.model is None:
             return parent.assignment.model, tuple(parent.assignment.offers)
         try:
-            model = await self._models.find(agent.definition.model, ModelAccess(caller.groups, caller.is_unlimited))
+            return await self.model_called(agent.definition.model, parent.assignment)
         except UnknownModel:
             raise ToolError(f"the model of the agent {agent.name!r} may not be used here") from None
-        return model, tuple(Offer(each.model, FREE) if parent.assignment.is_free else each for each in offers_of(model))
+
+    async def model_called(self, name: str, assignment: Assignment) -> tuple[Model, tuple[Offer, ...]]:
+        """For the caller of this assignment, and at the prices that hold for them. Raises UnknownModel."""
+        caller = assignment.caller
+        model = await self._models.find(name, ModelAccess(caller.groups, caller.is_unlimited))
+        return model, tuple(Offer(each.model, FREE) if assignment.is_free else each for each in offers_of(model))
 
     async def _prepare(self, run: AgentRun) -> None:
         run.use_prompt(await self._prompts.render(run.agent, run.assignment.caller.account_id, run.chat_history))

@@ -1,5 +1,7 @@
 """Agents in the settings: one table `[agents.NAME]` each."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +22,15 @@ class AgentsSettings(BaseModel):
     __pydantic_extra__: dict[str, AgentDefinition] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]  # how pydantic types extras
 
     assistant: AgentDefinition = AgentDefinition(title="Assistant", description="Answers questions, and computes.", tools=DEFAULT_TOOLS)
+
+    def file_problems(self, place: Path, variables: Mapping[str, str]) -> Sequence[str]:
+        """Of the graphs and objects that agents here are: a line for each that is not what it must be, naming the setting."""
+        named = {name: each for name, each in self.definitions().items() if each.kind != "loop"}
+        if not named:
+            return ()
+        from parlor.agents.checking import problem_of  # it loads what the operator names
+
+        return [f"agents.{name}: {problem}" for name, each in named.items() if (problem := problem_of(each, place)) is not None]
 
     def definitions(self) -> dict[str, AgentDefinition]:
         """A table for `assistant` that names no tools leaves it those that it has."""

@@ -195,6 +195,7 @@ class Sender:
             if not claim.is_new:
                 return _replayed(claim.result)
         session, rows = self._save(tx, question, question_id, turn_id)
+        parent_id = rows[1].id if len(rows) > 1 else None
         agent = self._agent(question.agent or session.agent, question.caller, found)
         model = self._model(question.model or session.model, agent.definition.model, question.access, found.models)
         params = question.params.over(agent.params)
@@ -224,7 +225,7 @@ class Sender:
             if isinstance(earlier, Summary):
                 running.emit(earlier.as_event())
             given = (agent, model, memory.messages, params, prompt_tokens, max_output_tokens, offers, question.caller)
-            assignment = Assignment(*given, is_free=question.is_free, memory=memory.prompt)
+            assignment = Assignment(*given, is_free=question.is_free, memory=memory.prompt, parent_id=parent_id)
             return await self._runner.run(running, assignment if plan is None else await self._compaction.in_turn(running, assignment, plan))
 
         self._engine.create(tx, turn, work)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from parlor.agents import AgentRegistry
+from parlor.agents import AgentRegistry, drop_threads_of_session
 from parlor.chat import message_queries, session_queries
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.sharing import queries as share_queries
@@ -126,6 +126,7 @@ class Sessions:
             if busy_turns(tx, account_id, [session_id]):
                 raise TurnInProgress()
             forget_session(tx, session_id)
+            drop_threads_of_session(tx, session_id, account_id)
             share_queries.remove_share(tx, session_id)
             message_queries.delete_messages(tx, session_id)
             session_queries.delete_session(tx, session_id, account_id)

@@ -1,0 +1,50 @@
+"""Which executor runs which kind of agent. Those of other people's objects are built when the first such agent is asked."""
+
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from parlor.agents.executors import AgentExecutor
+from parlor.agents.loop import LoopExecutor
+from parlor.agents.objects import ObjectExecutor
+from parlor.config import Settings
+from parlor.core.db import Database
+from parlor.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from parlor.agents.agent import Agent
+
+NEEDS_EXTRA = 'kind = "langgraph" needs the extra of that name: install parlor[langgraph]'
+
+
+class ExecutorKinds:
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._place = settings.place
+        self._loop = LoopExecutor()
+
+    def of(self, agent: "Agent") -> AgentExecutor:
+        match agent.definition.kind:
+            case "loop":
+                return self._loop
+            case "python":
+                return self._objects
+            case "langgraph":
+                return self._graphs
+
+    @cached_property
+    def _objects(self) -> AgentExecutor:
+        return ObjectExecutor(self._place)
+
+    @cached_property
+    def _graphs(self) -> AgentExecutor:
+        if not has_langgraph():
+            raise Misconfigured(NEEDS_EXTRA)
+        from parlor.agents.langgraph.executor import GraphExecutor
+
+        return GraphExecutor(self._db, self._place)
+
+
+def has_langgraph() -> bool:
+    """Whether the extra is installed. Imports nothing."""
+    return find_spec("langgraph") is not None and find_spec("langchain") is not None
