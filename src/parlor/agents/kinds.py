@@ -24,6 +24,9 @@ class ExecutorKinds:
         self._loop = LoopExecutor()
 
     def of(self, agent: "Agent") -> AgentExecutor:
+        """Raises Misconfigured for a stored agent that names code: only the operator, who writes settings and files, may have any run."""
+        if agent.version is not None and agent.definition.kind != "loop":
+            raise Misconfigured(f"the agent {agent.name!r} came in over the API, and cannot be of kind {agent.definition.kind}")
         match agent.definition.kind:
             case "loop":
                 return self._loop

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any, TypedDict
 
-from langchain import agents
+import langchain.agents
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from parlor.agents.langgraph import chat_model, current_run, parlor_tools
 
-create_agent: Any = agents.create_agent  # typed with parameters that nobody fills in
+create_agent: Any = langchain.agents.create_agent  # pyright: ignore[reportUnknownMemberType]  # typed with parameters that nobody fills in
 PLACE = "tests.agents.langgraph.graphs"
 published: list[str] = []
 

@@ -58,7 +58,8 @@ class State(TypedDict):
 
 
 async def _split(state: State) -> Any:
-    return Command(update={"seen": ["split", {1, 2}]}, goto=[Send("ask", {"who": who}) for who in ("ann", "bob")])
+    make: Any = Command
+    return make(update={"seen": ["split", {1, 2}]}, goto=[Send("ask", {"who": who}) for who in ("ann", "bob")])
 
 
 async def _ask(given: Any) -> Any:
@@ -121,6 +122,7 @@ async def test_channels_that_store_differences_keep_what_they_are_read_from(db: 
     builder.add_node("count", count)
     builder.add_edge(START, "count")
     graph = builder.compile(checkpointer=ParlorSaver(db, thread_id))
+    state: Any = None
     for turn in range(8):
         state = await graph.ainvoke({"turns": turn}, config_of(thread_id), durability="sync")
     assert state["seen"] == list(range(8))
@@ -128,25 +130,26 @@ async def test_channels_that_store_differences_keep_what_they_are_read_from(db: 
 
 async def test_what_a_saver_promises(db: Database) -> None:
     thread_id = await new_thread(db)
-    saver, config, ids = ParlorSaver(db, thread_id), config_of(thread_id), list[str]()
+    saver, ids = ParlorSaver(db, thread_id), list[str]()
+    config: Any = config_of(thread_id)
     assert await saver.aget_tuple(config) is None
     for step in range(5):
         checkpoint = empty_checkpoint()
         checkpoint["channel_values"] = {"step": step}
-        config = await saver.aput(config | {"metadata": {}}, checkpoint, {"source": "loop", "step": step}, {})
+        config = await saver.aput(config, checkpoint, {"source": "loop", "step": step}, {})
         ids.append(checkpoint["id"])
     await saver.aput_writes(config, [("a", 1), ("b", 2)], "task", "~path")
     await saver.aput_writes(config, [("a", 99), ("__interrupt__", "first")], "task", "~path")
     await saver.aput_writes(config, [("__interrupt__", "second")], "task", "~path")
     newest = await saver.aget_tuple(config_of(thread_id))
     assert newest is not None
-    assert (newest.checkpoint["channel_values"], newest.metadata["step"]) == ({"step": 4}, 4)
+    assert (newest.checkpoint["channel_values"], newest.metadata.get("step")) == ({"step": 4}, 4)
     assert newest.parent_config is not None
-    assert newest.parent_config["configurable"]["checkpoint_id"] == ids[3]
+    assert newest.parent_config.get("configurable", {})["checkpoint_id"] == ids[3]
     assert newest.pending_writes == [("task", "__interrupt__", "second"), ("task", "a", 1), ("task", "b", 2)]
-    assert [each.metadata["step"] async for each in saver.alist(config_of(thread_id))] == [4, 3, 2]
-    assert [each.metadata["step"] async for each in saver.alist(config_of(thread_id), filter={"step": 3})] == [3]
-    assert [each.metadata["step"] async for each in saver.alist(None, before=config_of(thread_id, checkpoint_id=ids[4]), limit=1)] == [3]
+    assert [each.metadata.get("step") async for each in saver.alist(config_of(thread_id))] == [4, 3, 2]
+    assert [each.metadata.get("step") async for each in saver.alist(config_of(thread_id), filter={"step": 3})] == [3]
+    assert [each.metadata.get("step") async for each in saver.alist(None, before=config_of(thread_id, checkpoint_id=ids[4]), limit=1)] == [3]
     assert await saver.aget_tuple(config_of(thread_id, checkpoint_id=ids[0])) is None
     await saver.adelete_thread(str(thread_id))
     assert await saver.aget_tuple(config_of(thread_id)) is None

@@ -45,7 +45,7 @@ INJECTED: Any = [
         AIMessage("a", id="a", tool_calls=[CALL], additional_kwargs={"k": (1,)}, usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}),
         ToolMessage("t", tool_call_id="c1", status="error", artifact={"rows": [1]}), ChatMessage("c", role="critic"), RemoveMessage(id="a"),
         Interrupt({"q": 1}, "i", response_schema={"type": "string"}), Send("node", {"m": HumanMessage("x", id="1")}), Overwrite([1]),
-        Command(update={"a": 1}, resume={"i": "yes"}, goto=["x"]), Document("page", id="d", metadata={"n": 1}), *INJECTED,
+        Command(update={"a": 1}, resume={"i": "yes"}, goto=["x"]), Document(page_content="page", id="d", metadata={"n": 1}), *INJECTED,
     ],
 )  # fmt: skip
 def test_it_comes_back_as_it_was(value: Any) -> None:
@@ -73,7 +73,8 @@ def test_objects_of_other_peoples_classes_come_back_as_what_they_hold() -> None:
 
 
 def test_what_has_no_stored_form_is_refused_with_its_name() -> None:
-    for value, says in ((object(), "builtins.object"), ({frozenset(): 1}, "key of type frozenset"), (lambda: 1, "function")):
+    unstorable: list[tuple[Any, str]] = [(object(), "builtins.object"), ({frozenset(): 1}, "key of type frozenset"), (len, "builtin_function")]
+    for value, says in unstorable:
         with pytest.raises(Unstorable, match=says):
             serializer.dumps_typed({"state": value})
     deep: Any = []
