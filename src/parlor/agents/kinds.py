@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from parlor.agents.executors import AgentExecutor
 from parlor.agents.loop import LoopExecutor
 from parlor.agents.objects import ObjectExecutor
+from parlor.agents.operators import OperatorAgents
 from parlor.config import Settings
 from parlor.core.db import Database
 from parlor.core.errors import Misconfigured
@@ -18,15 +19,17 @@ NEEDS_EXTRA = 'kind = "langgraph" needs the extra of that name: install parlor[l
 
 
 class ExecutorKinds:
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings, operators: OperatorAgents) -> None:
         self._db = db
+        self._operators = operators
         self._place = settings.place
         self._loop = LoopExecutor()
 
     def of(self, agent: "Agent") -> AgentExecutor:
-        """Raises Misconfigured for a stored agent that names code: only the operator, who writes settings and files, may have any run."""
-        if agent.version is not None and agent.definition.kind != "loop":
-            raise Misconfigured(f"the agent {agent.name!r} came in over the API, and cannot be of kind {agent.definition.kind}")
+        """Raises Misconfigured for an agent that names code which no agent of the operator's names, as a stored one could that has outlived theirs."""
+        code = agent.definition.graph or agent.definition.object
+        if code is not None and code not in self._operators.code:
+            raise Misconfigured(f"the agent {agent.name!r} names {code!r}, which no agent in the settings and the files does")
         match agent.definition.kind:
             case "loop":
                 return self._loop

@@ -1,7 +1,7 @@
 """Graphs as their authors would write them, for the tests to run: `tests.agents.langgraph.graphs:NAME`."""
 
 import asyncio
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 import langchain.agents
 from langchain.agents.middleware import HumanInTheLoopMiddleware
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from parlor.agents.langgraph import chat_model, current_run, parlor_tools
 
-create_agent: Any = langchain.agents.create_agent  # pyright: ignore[reportUnknownMemberType]  # typed with parameters that nobody fills in
+create_agent = cast("Any", langchain.agents.create_agent)  # typed with parameters that nobody fills in
 PLACE = "tests.agents.langgraph.graphs"
 published: list[str] = []
 

@@ -43,7 +43,7 @@ INJECTED: Any = [
         datetime(2026, 1, 2, 3, 4, 5, 6, UTC), date(2026, 1, 2), time(1, 2, 3), timedelta(days=-1, seconds=5), UUID(int=7), Decimal("1.10"),
         HumanMessage([{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "data:,"}}], id="h", name="ann"), SystemMessage("s"),
         AIMessage("a", id="a", tool_calls=[CALL], additional_kwargs={"k": (1,)}, usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}),
-        ToolMessage("t", tool_call_id="c1", status="error", artifact={"rows": [1]}), ChatMessage("c", role="critic"), RemoveMessage(id="a"),
+        ToolMessage("t", tool_call_id="c1", status="error", artifact={"rows": [1]}), ChatMessage(content="c", role="critic"), RemoveMessage("a"),
         Interrupt({"q": 1}, "i", response_schema={"type": "string"}), Send("node", {"m": HumanMessage("x", id="1")}), Overwrite([1]),
         Command(update={"a": 1}, resume={"i": "yes"}, goto=["x"]), Document(page_content="page", id="d", metadata={"n": 1}), *INJECTED,
     ],
