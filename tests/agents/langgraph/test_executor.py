@@ -1,9 +1,12 @@
 """Graphs in turns: what streams, what is remembered, and how one that goes wrong ends."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from parlor.agents.langgraph import queries
+from parlor.core.db import Database
 from parlor.llm import Finished, ModelFailed, TextDelta, ToolCallDelta
 from parlor.testing import ScriptedModel, says
 from tests.agents.langgraph.graphs import PLACE
@@ -151,3 +154,14 @@ async def test_limits_and_failures_of_models_end_the_turn_with_their_own_reason(
     ann = await house.person()
     turn, _ = await ann.ask(await ann.new_session(agent="graph"))
     assert (turn["state"], turn["reason"]) == ("failed", reason)
+
+
+async def test_what_a_graph_remembers_goes_with_its_session(open_served: OpenServed) -> None:
+    house = await open_served(ScriptedModel(), settings=graph("by_hand"))
+    ann = await house.person()
+    session_id = await ann.new_session(agent="graph")
+    await ann.ask(session_id)
+    db, owner = await house.get(Database), UUID(ann.id)
+    assert len(await db.read(lambda tx: queries.threads_of(tx, owner, None, 10))) == 1
+    assert (await ann.client.delete(f"/sessions/{session_id}")).status_code == 204
+    assert await db.read(lambda tx: queries.threads_of(tx, owner, None, 10)) == []
