@@ -137,6 +137,8 @@ async def test_a_change_is_a_version_and_counts_at_once(open_served: OpenServed)
 async def test_the_operators_agents_are_changed_in_their_files(open_served: OpenServed, tmp_path: Any) -> None:
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "cook.md").write_text("Cook.")
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "researcher.py").write_text("def graph(): ...")  # nobody runs it here
     house = await open_served(settings={"agents.researcher": {**GRAPH, "groups": ["staff"]}})
     admin, ann = await administrator(house), await house.person()
     for name, place in (("assistant", "parlor.toml"), ("cook", "cook.md")):

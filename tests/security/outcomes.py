@@ -147,7 +147,7 @@ _OFF_FOR_ADMINISTRATORS: Outcomes = {
 def _of_operator(body: MakeBody | None) -> Declared:
     """The agent that is there for everybody stands in no row. Whose own one is whose is looked at in tests/agents."""
     return Declared(
-        {**dict.fromkeys(_EVERYBODY, (409, "agents.of_operator")), **_NOBODY}, body=body, parameters={"name": "assistant"}, scopes=("admin",)
+        {**dict.fromkeys(_EVERYBODY, (409, "agents.of_operator")), **_NOBODY}, body=body, parameters={"name": "assistant"}, scopes=_CHAT
     )  # fmt: skip
 
 
@@ -283,7 +283,7 @@ DECLARED: Mapping[str, Declared] = {
     ),
     "DELETE /api/v1/prompts/customizations/{customization_id}": of_owner(204, _LAYER, scopes=_CHAT),
     "GET /api/v1/agents": own(200, scopes=_CHAT_READ),
-    "POST /api/v1/agents": own(201, body=_new_agent, scopes=("admin",)),
+    "POST /api/v1/agents": own(201, body=_new_agent, scopes=_CHAT),
     "GET /api/v1/agents/{name}": own(200, parameters={"name": "assistant"}, scopes=_CHAT_READ),
     "PUT /api/v1/agents/{name}": _of_operator(_sends(system_prompt="Taken over")),
     "DELETE /api/v1/agents/{name}": _of_operator(None),

@@ -7,7 +7,7 @@ from fastapi import Header, Path
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from parlor.accounts import ChatReadDep, ManageDep
+from parlor.accounts import ChatDep, ChatReadDep
 from parlor.agents.authoring import AgentAuthoring
 from parlor.agents.capabilities import AgentCapabilities
 from parlor.agents.definition import AgentDefinition
@@ -55,14 +55,14 @@ async def read_agent(name: AgentPath, caller: ChatReadDep, registry: FromDishka[
 
 
 @router.post("/agents", status_code=201, responses=documents(UserAgentsOff, AgentNameTaken, TooManyAgents, *_REFUSALS))
-async def create_agent(body: AgentCreate, caller: ManageDep, authoring: FromDishka[AgentAuthoring]) -> AgentRead:
+async def create_agent(body: AgentCreate, caller: ChatDep, authoring: FromDishka[AgentAuthoring]) -> AgentRead:
     """An administrator makes one for everybody, or for its `groups`; anybody else makes their own, which nobody else sees."""
     return AgentRead.of(await authoring.create(caller, body.name, _definition(body)), ToolCaller.of(caller))
 
 
 @router.put("/agents/{name}", responses=documents(UnknownAgent, NotYourAgent, AgentOfOperator, AgentChangedMeanwhile, *_REFUSALS))
 async def replace_agent(
-    name: AgentPath, body: AgentUpdate, caller: ManageDep, authoring: FromDishka[AgentAuthoring], if_match: IfMatch = None
+    name: AgentPath, body: AgentUpdate, caller: ChatDep, authoring: FromDishka[AgentAuthoring], if_match: IfMatch = None
 ) -> AgentRead:  # fmt: skip
     """A new version, as a whole. The same again makes none."""
     known = await authoring.replace(caller, name, _definition(body), _version(if_match))
@@ -70,7 +70,7 @@ async def replace_agent(
 
 
 @router.delete("/agents/{name}", status_code=204, responses=documents(UnknownAgent, NotYourAgent, AgentOfOperator))
-async def delete_agent(name: AgentPath, caller: ManageDep, authoring: FromDishka[AgentAuthoring]) -> None:
+async def delete_agent(name: AgentPath, caller: ChatDep, authoring: FromDishka[AgentAuthoring]) -> None:
     """With all its versions. The next message of a session that names it is refused with 404 until it names another."""
     await authoring.delete(caller, name)
 

@@ -192,3 +192,20 @@ async def test_names_of_agents_and_models_are_kept_where_they_mean_something(hou
     sessions = [await ann.session(each["id"]) for each in made["sessions"]]
     assert [(each["agent"], each["model"], each["pinned"]) for each in sessions] == [("assistant", "main/fake", False), (None, None, False), (None, None, True)]
     assert {each["title"] for each in sessions} == {"Where is the lighthouse?"}
+
+
+@pytest.mark.either_engine
+async def test_what_a_file_claims_about_people_money_and_ids_has_no_meaning(house: ServedHouse) -> None:
+    ann, bob = await house.person(), await house.person()
+    claims = {"user_id": bob.id, "account_id": bob.id, "owner_id": bob.id, "role": "admin", "available_micros": 10**9, "turn_id": bob.id, "id": bob.id}
+    file = own(QUESTION)
+    file["session"] |= claims
+    file["messages"] = [{**each, **{name: value for name, value in claims.items() if name not in ("role", "id")}} for each in file["messages"]]
+    before = await ann.wallet()
+    (made,) = (await _import(ann, {**file, **claims}))["sessions"]
+    assert made["id"] != bob.id
+    assert (await ann.session(made["id"]))["id"] == made["id"]
+    assert (await bob.client.get(f"/sessions/{made['id']}")).status_code == 404
+    assert (await bob.client.get("/sessions")).json()["items"] == []
+    assert [message["turn_id"] for message in await ann.messages(made["id"])] == [None]
+    assert (await ann.wallet(), (await ann.client.get("/auth/me")).json()["role"]) == (before, "user")
