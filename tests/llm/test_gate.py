@@ -288,7 +288,7 @@ async def test_a_settlement_waits_for_a_database_that_is_away(db: Database) -> N
 
 def test_nobody_calls_a_model_but_the_gate_and_the_agent_loop() -> None:
     """`something_gate.stream(...)` is the way for everybody else. The models of `llm/routing` are made of models, and a request that is streamed is a body."""
-    doors = {"llm/gate.py", "agents/asking.py"}
+    doors = {"llm/gate.py", "agents/runs/asking.py"}
     calls = {
         (str(path.relative_to(SOURCE)), ast.unparse(node.func))
         for path in SOURCE.rglob("*.py")

@@ -29,7 +29,7 @@ SHELLS = {"os.system", "os.popen", "os.execv", "os.spawnv", "asyncio.create_subp
 STARTS_PROGRAMS = {
     "testing.py", "tools/mcp/connections/children.py", "tools/mcp/connections/launch.py", "tools/mcp/connections/leftovers.py",
 }  # fmt: skip
-READS_YAML = "agents/front_matter.py"
+READS_YAML = "agents/catalog/front_matter.py"
 """With safe_load alone, which makes no objects."""
 HASHES_OF_WHAT_IS_PUBLIC = ("tools/mcp/pins.py",)
 COMPARISONS = {"token", "signature", "digest", "secret", "password", "mac"}

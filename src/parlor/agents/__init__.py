@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
-    from parlor.agents.agent import Agent
-    from parlor.agents.assignment import Assignment, RunState
+    from parlor.agents.catalog.agent import Agent
+    from parlor.agents.catalog.registry import AgentRegistry
     from parlor.agents.definition import AgentDefinition
     from parlor.agents.errors import UnknownAgent
-    from parlor.agents.executors import AgentExecutor
     from parlor.agents.langgraph.queries import drop_threads_of_session
-    from parlor.agents.registry import AgentRegistry
-    from parlor.agents.run import AgentRun
-    from parlor.agents.runner import FREE, AgentRunner
+    from parlor.agents.runs.assignment import Assignment, RunState
+    from parlor.agents.runs.executors import AgentExecutor
+    from parlor.agents.runs.run import AgentRun
+    from parlor.agents.runs.runner import FREE, AgentRunner
     from parlor.agents.runtime_settings import AgentRuntimeSettings
     from parlor.agents.settings import AgentsSettings
 
@@ -30,14 +30,14 @@ __getattr__ = exports(
     __name__,
     {
         "errors": "UnknownAgent",
-        "assignment": "Assignment RunState",
-        "executors": "AgentExecutor",
+        "runs.assignment": "Assignment RunState",
+        "runs.executors": "AgentExecutor",
         "langgraph.queries": "drop_threads_of_session",
-        "run": "AgentRun",
-        "runner": "FREE AgentRunner",
-        "agent": "Agent",
+        "runs.run": "AgentRun",
+        "runs.runner": "FREE AgentRunner",
+        "catalog.agent": "Agent",
         "definition": "AgentDefinition",
-        "registry": "AgentRegistry",
+        "catalog.registry": "AgentRegistry",
         "runtime_settings": "AgentRuntimeSettings",
         "settings": "AgentsSettings",
     },

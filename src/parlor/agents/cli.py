@@ -18,7 +18,7 @@ def list_agents(ctx: typer.Context) -> None:
     line = command_line(ctx)
 
     async def work(container: "AsyncContainer") -> None:
-        from parlor.agents.registry import AgentRegistry
+        from parlor.agents.catalog.registry import AgentRegistry
         from parlor.tools.console import OPERATOR
 
         found = await (await container.get(AgentRegistry)).visible(OPERATOR)
@@ -45,8 +45,8 @@ def show_agent(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Its
     line = command_line(ctx)
 
     async def work(container: "AsyncContainer") -> dict[str, Any]:
-        from parlor.agents.registry import AgentRegistry
-        from parlor.agents.schemas import AgentRead
+        from parlor.agents.catalog.registry import AgentRegistry
+        from parlor.agents.catalog.schemas import AgentRead
         from parlor.tools.console import OPERATOR
 
         known = await (await container.get(AgentRegistry)).get(name, OPERATOR)

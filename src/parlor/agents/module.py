@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import dishka
     from fastapi import APIRouter
 
-    from parlor.agents.executor_cache import ExecutorCache
-    from parlor.agents.operators import OperatorAgents
+    from parlor.agents.catalog.executor_cache import ExecutorCache
+    from parlor.agents.catalog.operators import OperatorAgents
     from parlor.agents.user_data import AgentsUserData
     from parlor.core.db import Database
     from parlor.core.health import Check
@@ -26,14 +26,14 @@ def _provider() -> "dishka.Provider":
 
 
 def _routes() -> "Sequence[APIRouter]":
-    from parlor.agents.api import router
-    from parlor.agents.prompts_api import router as prompts_router
+    from parlor.agents.catalog.api import router
+    from parlor.agents.prompts.api import router as prompts_router
 
     return (router, prompts_router)
 
 
 def _health(db: "Database", operators: "OperatorAgents", cache: "ExecutorCache") -> "Sequence[Check]":
-    from parlor.agents.checks import checks
+    from parlor.agents.catalog.checks import checks
 
     return checks(db, operators, cache)
 
@@ -54,6 +54,6 @@ modules = (
         user_data=_user_data,
         cli="parlor.agents.cli:app",
         cli_help="Agents: which there are, and asking one.",
-        commands={"prompts effective": "parlor.agents.prompts_cli:effective"},
+        commands={"prompts effective": "parlor.agents.prompts.cli:effective"},
     ),
 )

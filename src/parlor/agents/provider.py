@@ -2,20 +2,20 @@
 
 from dishka import Provider, Scope
 
-from parlor.agents.agent_prompts import AgentPrompts
-from parlor.agents.authoring import AgentAuthoring
-from parlor.agents.capabilities import AgentCapabilities
-from parlor.agents.credit import TurnCredits
-from parlor.agents.executor_cache import ExecutorCache
-from parlor.agents.files import AgentFiles
-from parlor.agents.keeper import AgentFileKeeper
-from parlor.agents.kinds import ExecutorKinds
-from parlor.agents.metrics import CacheMetrics
-from parlor.agents.operators import OperatorAgents
-from parlor.agents.registry import AgentRegistry
-from parlor.agents.runner import AgentRunner
+from parlor.agents.catalog.authoring import AgentAuthoring
+from parlor.agents.catalog.capabilities import AgentCapabilities
+from parlor.agents.catalog.executor_cache import ExecutorCache
+from parlor.agents.catalog.files import AgentFiles
+from parlor.agents.catalog.keeper import AgentFileKeeper
+from parlor.agents.catalog.metrics import CacheMetrics
+from parlor.agents.catalog.operators import OperatorAgents
+from parlor.agents.catalog.registry import AgentRegistry
+from parlor.agents.prompts.agent_prompts import AgentPrompts
+from parlor.agents.prompts.turn_prompts import TurnPrompts
+from parlor.agents.runs.credit import TurnCredits
+from parlor.agents.runs.kinds import ExecutorKinds
+from parlor.agents.runs.runner import AgentRunner
 from parlor.agents.runtime_settings import AgentRuntimeSettings
-from parlor.agents.turn_prompts import TurnPrompts
 from parlor.agents.user_data import AgentsUserData
 from parlor.config import Settings
 from parlor.core.lifecycle import Residents

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parlor.agents.definition import AgentLimits
 
 if TYPE_CHECKING:
-    from parlor.agents.files import AgentFiles
+    from parlor.agents.catalog.files import AgentFiles
 
 
 class AgentRuntimeSettings(BaseModel):
@@ -27,7 +27,7 @@ class AgentRuntimeSettings(BaseModel):
 
     def files(self, place: Path) -> "AgentFiles":
         """`place` is where parlor.toml is."""
-        from parlor.agents.files import AgentFiles
+        from parlor.agents.catalog.files import AgentFiles
 
         return AgentFiles(self.agents_dir, place)
 

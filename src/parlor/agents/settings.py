@@ -28,7 +28,7 @@ class AgentsSettings(BaseModel):
         named = {name: each for name, each in self.definitions().items() if each.kind != "loop"}
         if not named:
             return ()
-        from parlor.agents.checking import problem_of  # it loads what the operator names
+        from parlor.agents.runs.checking import problem_of  # it loads what the operator names
 
         return [f"agents.{name}: {problem}" for name, each in named.items() if (problem := problem_of(each, place)) is not None]
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from parlor.agents import queries
-from parlor.agents.executor_cache import ExecutorCache
+from parlor.agents.catalog.executor_cache import ExecutorCache
 from parlor.core.db import Database, Transaction
 from parlor.core.userdata import each_row
 

@@ -21,9 +21,9 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from pydantic import BaseModel
 
-from parlor.agents.answer import Answer, storable
 from parlor.agents.langgraph.current import GraphRun, TurnOver, current
 from parlor.agents.langgraph.messages import state_kwargs, to_model_messages
+from parlor.agents.runs.answer import Answer, storable
 from parlor.llm import ModelEvent, ModelRequest, ReasoningDelta, TextDelta, ToolCallDelta, ToolSpec, Usage
 
 QUIET_TAGS = frozenset({"nostream", "langsmith:nostream"})

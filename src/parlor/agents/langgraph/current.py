@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langgraph.errors import GraphBubbleUp
 
-from parlor.agents.run import AgentRun
+from parlor.agents.runs.run import AgentRun
 from parlor.core.errors import PaymentRequired, StorageFull, Unavailable
 from parlor.llm import ModelFailed
 from parlor.turns import Fenced, ToolCalled, ToolResult, TurnFailure

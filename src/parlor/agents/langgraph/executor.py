@@ -17,8 +17,8 @@ from parlor.agents.langgraph.narrator import Narrator
 from parlor.agents.langgraph.questions import GraphState, is_refused, questions_of, resume_values
 from parlor.agents.langgraph.saver import ParlorSaver
 from parlor.agents.langgraph.threads import GraphThreads
-from parlor.agents.loop import ending
-from parlor.agents.run import AgentRun
+from parlor.agents.runs.loop import ending
+from parlor.agents.runs.run import AgentRun
 from parlor.core.db import Database
 from parlor.turns import COMPLETED, Ending, Paused, Reason, TurnFailure
 

@@ -14,8 +14,8 @@ from langgraph.graph.state import CompiledStateGraph, StateGraph
 from parlor.agents.langgraph.chat_models import chat_model
 from parlor.agents.langgraph.saver import ParlorSaver
 from parlor.agents.langgraph.tools import parlor_tools
-from parlor.agents.named import CannotLoad, load_named
-from parlor.agents.run import AgentRun
+from parlor.agents.runs.named import CannotLoad, load_named
+from parlor.agents.runs.run import AgentRun
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 MOST_BUILT = 64

@@ -7,9 +7,9 @@ import msgspec
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langgraph.types import Command, Overwrite
 
-from parlor.agents.answer import storable
 from parlor.agents.langgraph.current import GraphRun
 from parlor.agents.langgraph.messages import text_of
+from parlor.agents.runs.answer import storable
 from parlor.turns import ToolCalled, ToolResult
 
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from parlor.agents.langgraph import queries
-from parlor.agents.run import AgentRun
+from parlor.agents.runs.run import AgentRun
 from parlor.core.db import Database, Transaction
 from parlor.core.ids import new_id
 
