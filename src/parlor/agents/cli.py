@@ -19,7 +19,7 @@ def list_agents(ctx: typer.Context) -> None:
 
     async def work(container: "AsyncContainer") -> None:
         from parlor.agents.catalog.registry import AgentRegistry
-        from parlor.tools.console import OPERATOR
+        from parlor.tools import OPERATOR
 
         found = await (await container.get(AgentRegistry)).visible(OPERATOR)
         rows: list[dict[str, Any]] = [
@@ -47,7 +47,7 @@ def show_agent(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Its
     async def work(container: "AsyncContainer") -> dict[str, Any]:
         from parlor.agents.catalog.registry import AgentRegistry
         from parlor.agents.catalog.schemas import AgentRead
-        from parlor.tools.console import OPERATOR
+        from parlor.tools import OPERATOR
 
         known = await (await container.get(AgentRegistry)).get(name, OPERATOR)
         place = {} if known.file is None else {"file": str(known.file)}

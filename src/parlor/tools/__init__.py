@@ -9,6 +9,7 @@ from parlor.core.lazy import exports
 
 if TYPE_CHECKING:
     from parlor.tools.arguments import ArgumentCheck
+    from parlor.tools.console import OPERATOR
     from parlor.tools.errors import NoSuchTool, ToolError, TooManySteps
     from parlor.tools.events import ToolExecuted
     from parlor.tools.exchange import as_text, distinct, readable, readable_arguments
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from parlor.tools.toolbox import Toolbox
 
 __all__ = [
-    "Answered", "ArgumentCheck", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "Suspended", "TooManySteps", "Tool",
-    "ToolCaller", "ToolError", "ToolExecuted", "ToolExecutor", "ToolPolicy", "ToolRegistry", "ToolSettings", "ToolSource", "Toolbox", "TurnCall", "as_text",
-    "by_longest_glob", "distinct", "readable", "readable_arguments",
+    "OPERATOR", "Answered", "ArgumentCheck", "Asked", "ExecutionContext", "InputRequired", "NoSuchTool", "Offer", "Progress", "Suspended", "TooManySteps",
+    "Tool", "ToolCaller", "ToolError", "ToolExecuted", "ToolExecutor", "ToolPolicy", "ToolRegistry", "ToolSettings", "ToolSource", "Toolbox", "TurnCall",
+    "as_text", "by_longest_glob", "distinct", "readable", "readable_arguments",
 ]  # fmt: skip
 
 __getattr__ = exports(
@@ -31,6 +32,7 @@ __getattr__ = exports(
         "errors": "NoSuchTool ToolError TooManySteps",
         "exchange": "as_text distinct readable readable_arguments",
         "arguments": "ArgumentCheck",
+        "console": "OPERATOR",
         "events": "ToolExecuted",
         "executor": "ToolExecutor TurnCall",
         "policy": "ToolPolicy by_longest_glob",
