@@ -1,6 +1,8 @@
 """What an agent is, wherever it is written down: a settings table, a Markdown file, a row."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -78,3 +80,13 @@ class AgentDefinition(BaseModel):
 
 def is_agent_name(name: str) -> bool:
     return re.fullmatch(NAME_PATTERN, name) is not None
+
+
+def code_problems(definitions: Mapping[str, AgentDefinition], place: Path) -> list[str]:
+    """Of the graphs and objects that these name, by where they stand: a line for each that is not what it must be. Loads what is named."""
+    coded = {where: each for where, each in definitions.items() if each.kind != "loop"}
+    if not coded:
+        return []
+    from parlor.agents.runs.checking import problem_of  # which loads the operator's code
+
+    return [f"{where}: {problem}" for where, each in coded.items() if (problem := problem_of(each, place)) is not None]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parlor.agents.definition import AgentLimits
+from parlor.agents.definition import AgentLimits, code_problems
 
 if TYPE_CHECKING:
     from parlor.agents.catalog.files import AgentFiles
@@ -32,4 +32,7 @@ class AgentRuntimeSettings(BaseModel):
         return AgentFiles(self.agents_dir, place)
 
     def file_problems(self, place: Path, _variables: Mapping[str, str]) -> Sequence[str]:
-        return self.files(place).read().problems
+        """Of the files, and of the graphs and objects that they name."""
+        read = self.files(place).read()
+        named = {str(each.file): each.definition for each in read.agents.values()}
+        return [*read.problems, *code_problems(named, place)]

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from parlor.agents.definition import NAME_RULE, AgentDefinition, is_agent_name
+from parlor.agents.definition import NAME_RULE, AgentDefinition, code_problems, is_agent_name
 
 DEFAULT_AGENT = "assistant"
 
@@ -25,12 +25,7 @@ class AgentsSettings(BaseModel):
 
     def file_problems(self, place: Path, variables: Mapping[str, str]) -> Sequence[str]:
         """Of the graphs and objects that agents here are: a line for each that is not what it must be, naming the setting."""
-        named = {name: each for name, each in self.definitions().items() if each.kind != "loop"}
-        if not named:
-            return ()
-        from parlor.agents.runs.checking import problem_of  # it loads what the operator names
-
-        return [f"agents.{name}: {problem}" for name, each in named.items() if (problem := problem_of(each, place)) is not None]
+        return code_problems({f"agents.{name}": each for name, each in self.definitions().items()}, place)
 
     def definitions(self) -> dict[str, AgentDefinition]:
         """A table for `assistant` that names no tools leaves it those that it has."""

@@ -7,6 +7,7 @@ import pytest
 from parlor.agents.catalog.files import AgentFiles
 from parlor.agents.catalog.front_matter import BadFrontMatter, parse
 from parlor.agents.catalog.operators import OperatorAgents
+from parlor.agents.runtime_settings import AgentRuntimeSettings
 from parlor.agents.settings import AgentsSettings
 from parlor.core.errors import Misconfigured
 from parlor.testing import OpenHouse
@@ -115,3 +116,12 @@ def test_a_file_that_becomes_bad_leaves_its_agent_as_it_was(folder: Path) -> Non
     assert agents.find("cook") is None
     (folder / "poet.md").write_text("Rhyme again.")
     assert agents.reload() == agents.problems == ()
+
+
+def test_code_that_a_file_names_is_looked_at_before_a_server_starts(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "researcher.md").write_text('+++\nkind = "python"\nobject = "missing.py:answer"\n+++\nFind out.')
+    (problem,) = AgentRuntimeSettings().file_problems(tmp_path, {})
+    assert problem.startswith(f"{tmp_path / 'agents' / 'researcher.md'}: object: there is no file {tmp_path / 'missing.py'}")
+    (tmp_path / "missing.py").write_text("async def answer(run): return 'found'")
+    assert AgentRuntimeSettings().file_problems(tmp_path, {}) == []

@@ -40,6 +40,11 @@ class Counts:
         self.tokens = used.tokens
         self.micros = used.micros
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether what is used has to be known before each call of a model."""
+        return self.limits.tokens is not None or self.limits.credits_micros is not None
+
     def begin_step(self) -> None:
         """Raises LimitReached."""
         if self.steps >= self.limits.steps:

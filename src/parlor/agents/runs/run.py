@@ -236,8 +236,9 @@ class AgentRun:
         longest = request.max_output_tokens or self.assignment.max_output_tokens
         run: AgentRun | None = self
         while run is not None:
-            run._count_bill()
-            longest = run._counts.longest_answer(offers, prompt_tokens, longest)
+            if run._counts.is_bounded:
+                run._count_bill()
+                longest = run._counts.longest_answer(offers, prompt_tokens, longest)
             run = run.parent
         async with self.credit.reserved(offers, prompt_tokens, longest):
             yield request if longest == request.max_output_tokens else _shortened(request, longest)
