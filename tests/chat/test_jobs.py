@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, update
 
 from parlor.chat import session_queries
-from parlor.chat.jobs import PAGE, jobs
+from parlor.chat.jobs import PAGE, rest_job
 from parlor.chat.settings import ChatSettings
 from parlor.chat.tables import Session
 from parlor.core.db import Database, Transaction, UtcTime, statement
@@ -47,7 +47,7 @@ async def test_stale_sessions_rest_page_by_page_and_who_uses_one_meanwhile_keeps
     account_id = UUID(ann.id)
     ids = await db.write(lambda tx: stale_sessions(tx, account_id, PAGE + 40))
     between = Between(db, lambda tx: session_queries.use_session(tx, ids[-1], account_id, added=0))
-    (job,) = jobs(between, ChatSettings(session_ttl_seconds=DAY))  # type: ignore[arg-type]
+    job = rest_job(between, ChatSettings(session_ttl_seconds=DAY))  # type: ignore[arg-type]
     await job.run({})
     assert between.pages == [PAGE, 39]
     awake = [each for each in ids if (await db.read(lambda tx, each=each: session_queries.find_session(tx, each, account_id))).is_active]
@@ -60,7 +60,7 @@ async def test_stale_sessions_rest_page_by_page_and_who_uses_one_meanwhile_keeps
 async def test_of_three_servers_one_puts_sessions_to_rest_and_all_of_them_stop(house: ServedHouse) -> None:
     ann, db = await house.person(), await house.get(Database)
     await db.write(lambda tx: stale_sessions(tx, UUID(ann.id), 3))
-    (job,) = jobs(db, ChatSettings(session_ttl_seconds=DAY))
+    job = rest_job(db, ChatSettings(session_ttl_seconds=DAY))
     assert job.first_after_seconds > 0, "it is not due in the moment in which a server starts"
     runners = [JobRunner(db, Jobs(), [job], JobSettings()) for _ in range(3)]
     for runner in runners:

@@ -15,6 +15,10 @@ PAGE = 200
 
 
 def jobs(db: Database, settings: ChatSettings, titles: TitleWriter) -> Sequence[Job]:
+    return (rest_job(db, settings), Job(TITLE_JOB, titles.run, attempts=3, timeout_seconds=300))
+
+
+def rest_job(db: Database, settings: ChatSettings) -> Job:
     """A schedule is a row of the database that one server at a time moves on: of any number of them one does this, once a minute, and not when all others
     begin."""
 
@@ -26,7 +30,4 @@ def jobs(db: Database, settings: ChatSettings, titles: TitleWriter) -> Sequence[
         while await db.write(rest, bulk=True) == PAGE:
             pass
 
-    return (
-        Job("chat.deactivate_stale_sessions", deactivate_stale_sessions, every_seconds=60, first_after_seconds=7),
-        Job(TITLE_JOB, titles.run, attempts=3, timeout_seconds=300),
-    )
+    return Job("chat.deactivate_stale_sessions", deactivate_stale_sessions, every_seconds=60, first_after_seconds=7)
