@@ -23,6 +23,8 @@ from tests.accounts.conftest import PASSWORD, Build, Register, bearer, make_clie
 from tests.accounts.openid import count_accounts, identities, sign_in, verify_email, with_google
 from tests.support.openid import CLIENT_ID, OpenIdServer, ec_key, rsa_key, run_openid_server, signed
 
+pytestmark = pytest.mark.either_engine
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[OpenIdServer]:

@@ -17,6 +17,8 @@ from tests.accounts.openid import CALLBACK, count_accounts, count_flows, with_go
 from tests.support.clients import http_client
 from tests.support.openid import OpenIdServer, run_openid_server
 
+pytestmark = pytest.mark.either_engine
+
 COOKIE = "parlor_sign_in"
 
 

@@ -18,6 +18,8 @@ from tests.accounts.conftest import Build, Register, bearer, make_client
 from tests.accounts.openid import count_accounts, verify_email, with_google, with_issuer
 from tests.support.openid import OpenIdServer, rsa_key, run_openid_server, signed
 
+pytestmark = pytest.mark.either_engine
+
 CLAIMS = {"role": "authenticated", "is_anonymous": False}
 
 

@@ -20,6 +20,8 @@ from parlor.module import closure
 from parlor.wiring import open_house
 from tests.accounts.conftest import PASSWORD
 
+pytestmark = pytest.mark.either_engine
+
 Run = Callable[..., Result]
 
 

@@ -27,6 +27,8 @@ from parlor.core.jobs.tables import JobRow
 from tests.accounts.conftest import PASSWORD, SECRET, Build, Register, bearer, make_client
 from tests.support.mail import parsed, token_in
 
+pytestmark = pytest.mark.either_engine
+
 NEW = "another river in june"
 
 

@@ -20,6 +20,8 @@ from parlor.module import discover
 from tests.accounts.conftest import Build, Register, bearer, make_app, make_client
 from tests.support.clients import http_client
 
+pytestmark = pytest.mark.either_engine
+
 
 class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")

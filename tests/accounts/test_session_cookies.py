@@ -16,6 +16,8 @@ from parlor.core.web.settings import ServerSettings
 from tests.accounts.conftest import PASSWORD, Register, bearer, make_app
 from tests.support.clients import http_client
 
+pytestmark = pytest.mark.either_engine
+
 HERE = {"Origin": "http://127.0.0.1"}
 LOGIN = {"login": "ann@example.com", "password": PASSWORD}
 

@@ -3,11 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from bench.fake_model import FakeModel, FakeToolCall, Script
 from parlor.core.db import Database
 from tests.faults.conftest import StartServer, violations
 from tests.support.chat import answer_of, frames_of, signed_up, text_of
 from tests.support.history import complaints_about
+
+pytestmark = pytest.mark.either_engine
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "langgraph"
 

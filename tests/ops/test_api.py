@@ -3,6 +3,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx2
+import pytest
 
 from parlor.accounts import Administration
 from parlor.core.lifecycle import Shutdown
@@ -11,6 +12,8 @@ from tests.support.chat import PASSWORD
 from tests.support.clients import http_client
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
+
+pytestmark = pytest.mark.either_engine
 
 __all__ = ["house", "open_served"]
 

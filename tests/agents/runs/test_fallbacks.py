@@ -12,6 +12,8 @@ from tests.support.chat import Person, answer_of
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 CHEAP = {"input_micros_per_mtok": 1_000_000, "output_micros_per_mtok": 1_000_000}
 DEAR = {"input_micros_per_mtok": 7_000_000, "output_micros_per_mtok": 9_000_000}
 DOWN = Script(status=500)

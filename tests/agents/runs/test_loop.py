@@ -9,6 +9,8 @@ from parlor.testing import ScriptedModel, says
 from tests.support.chat import answer_of
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 
 def _calls(count: int) -> list[Any]:
     return [*(ToolCallDelta(at, f"c{at}", "calculator", '{"expression": "1"}') for at in range(count)), Finished(reason="tool_calls")]

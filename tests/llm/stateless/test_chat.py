@@ -14,6 +14,8 @@ from tests.support.chat import text_of
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 TALK = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Hello?"},

@@ -15,6 +15,8 @@ from tests.support.chat import Person, frames_of, text_of
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
 
+pytestmark = pytest.mark.either_engine
+
 PROMPT = request_tokens(ModelRequest([ModelMessage("user", HELLO["message"])]))
 NOW = {"Retry-After": "0"}
 WORDS = ["a ", "few ", "words ", "more"]

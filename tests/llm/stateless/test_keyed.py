@@ -3,6 +3,8 @@
 import asyncio
 from uuid import UUID
 
+import pytest
+
 from bench.fake_model import Script
 from parlor.core.db import Database
 from parlor.core.idempotency import queries
@@ -13,6 +15,8 @@ from tests.llm.stateless.callers import HELLO, answer, ask, opened, spent, strea
 from tests.support.chat import PASSWORD, text_of
 from tests.support.house import ServedHouse
 from tests.support.house_fixtures import OpenServed
+
+pytestmark = pytest.mark.either_engine
 
 TALK = {"messages": [{"role": "user", "content": "Hello?"}]}
 
