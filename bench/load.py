@@ -1,6 +1,7 @@
 """The measurements themselves, made from one process with one event loop."""
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -198,7 +199,7 @@ async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
     figures = Paced(
         streams=plan.streams,
         chunks=chunks,
-        cpu_us_per_chunk=usage.server / chunks * 1_000_000,
+        cpu_us_per_chunk=usage.server / chunks * 1_000_000 if chunks else math.nan,  # a machine that is busy with the streams' beginnings sees none
         server_busy=usage.server / usage.seconds,
         generator_busy=usage.generator / usage.seconds,
         gap_p50_ms=quantile(gaps, 0.5),
