@@ -121,7 +121,7 @@ class Compaction:
             running.emit(summary.as_event())
             memory = self.remember(Past.of(plan.past.rows, summary), plan.room_tokens)
         prompt_tokens = assignment.agent.overhead_tokens + memory.tokens
-        return replace(assignment, history=memory.messages, memory=memory.prompt, prompt_tokens=prompt_tokens)
+        return replace(assignment, history=memory.messages, memory=memory.prompt, history_text=memory.text_for(assignment.agent), prompt_tokens=prompt_tokens)
 
     async def summarise(self, session_id: UUID, plan: Plan, model: Model, ask: Ask) -> Summary | None:
         """None when it could not be had: then the window is shown as it is, and the next turn tries again. Raises nothing that a model or a limit does."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from parlor.agents import Agent
 from parlor.chat.history import to_model_messages, window
 from parlor.chat.summary import Summary, summary_of
 from parlor.llm import ModelMessage
@@ -35,6 +36,10 @@ class Memory:
     @property
     def tokens(self) -> int:
         return sum(row.tokens for row in self.rows) + (0 if self.summary is None else self.summary.tokens)
+
+    def text_for(self, agent: Agent) -> str:
+        """`as_text` for an agent whose prompt wants it, and nothing for any other."""
+        return self.as_text() if agent.uses_history else ""
 
     def as_text(self) -> str:
         """All of it but the question, for prompts that want one string."""

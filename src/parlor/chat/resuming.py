@@ -129,7 +129,8 @@ class Resumption:
         async def work(running: RunningTurn) -> Ending | Paused:
             history, params = memory.messages, ModelParams(**state.params)
             given = (agent, model, history, params, prompt_tokens, state.max_output_tokens, state.offers, caller, state, resumable.questions)
-            return await self._runner.run(running, Assignment(*given, is_free=all(offer.price == FREE for offer in state.offers), memory=memory.prompt))
+            assignment = Assignment(*given, memory=memory.prompt, history_text=memory.text_for(agent), is_free=all(each.price == FREE for each in state.offers))
+            return await self._runner.run(running, assignment)
 
         self._engine.resume(tx, turn, row.epoch, resumable.earlier, work)
         self._wallet.extend(tx, turn_id=row.id, amount_micros=hold_micros)

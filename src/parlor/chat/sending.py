@@ -225,7 +225,7 @@ class Sender:
             if isinstance(earlier, Summary):
                 running.emit(earlier.as_event())
             given = (agent, model, memory.messages, params, prompt_tokens, max_output_tokens, offers, question.caller)
-            assignment = Assignment(*given, is_free=question.is_free, memory=memory.prompt, parent_id=parent_id)
+            assignment = Assignment(*given, is_free=question.is_free, memory=memory.prompt, history_text=memory.text_for(agent), parent_id=parent_id)
             return await self._runner.run(running, assignment if plan is None else await self._compaction.in_turn(running, assignment, plan))
 
         self._engine.create(tx, turn, work)

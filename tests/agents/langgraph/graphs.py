@@ -1,6 +1,7 @@
 """Graphs as their authors would write them, for the tests to run: `tests.agents.langgraph.graphs:NAME`."""
 
 import asyncio
+import threading
 from typing import Annotated, Any, TypedDict, cast
 
 import langchain.agents
@@ -242,3 +243,30 @@ def failing() -> Any:
 
 async def made() -> Any:
     return by_hand
+
+
+class Blocked:
+    """What holds the threads of a graph that blocks, and what its nodes have met once they were let go."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self.met: list[str] = []
+        self.left = threading.Semaphore(0)
+
+
+BLOCKED = Blocked()
+
+
+def _blocks(state: MessagesState) -> Any:
+    BLOCKED.entered.release()
+    BLOCKED.gate.wait(60)
+    try:
+        chat_model().invoke("Still there?")
+    except Exception as error:
+        BLOCKED.met.append(type(error).__name__)
+    BLOCKED.left.release()
+    return {"messages": []}
+
+
+blocks = of(_blocks)

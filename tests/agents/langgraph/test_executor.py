@@ -1,5 +1,7 @@
 """Graphs in turns: what streams, what is remembered, and how one that goes wrong ends."""
 
+import asyncio
+import os
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from parlor.agents.langgraph import queries
 from parlor.core.db import Database
 from parlor.llm import Finished, ModelFailed, TextDelta, ToolCallDelta
 from parlor.testing import ScriptedModel, says
-from tests.agents.langgraph.graphs import PLACE
+from tests.agents.langgraph.graphs import BLOCKED, PLACE
 from tests.support.chat import answer_of
 from tests.support.house_fixtures import OpenServed
 
@@ -131,7 +133,40 @@ async def test_a_graph_that_goes_wrong_ends_its_own_turn(open_served: OpenServed
     assert turn["state"] == "completed"
 
 
-async def test_a_graph_that_never_ends_is_stopped_or_out_of_time(open_served: OpenServed) -> None:
+async def test_graphs_that_block_hold_up_their_own_turns_alone(open_served: OpenServed) -> None:
+    """More of them than threads that asyncio has for everybody; and what they do later is no part of a turn that is over."""
+    count = (os.cpu_count() or 1) + 6
+    model = ScriptedModel(says("fine"))
+    house = await open_served(model, settings=graph("blocks", limits={"wall_seconds": 0.5}))
+    ann = await house.person()
+    try:
+        sessions = [await ann.new_session(agent="graph") for _ in range(count)]
+        turns = await asyncio.gather(*(ann.ask(session_id) for session_id in sessions))
+        assert {(turn["state"], turn["reason"], turn["charge_micros"]) for turn, _ in turns} == {("failed", "limit_time", 0)}
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "free") == "free"
+        turn, answer = await ann.ask(sessions[0], agent="assistant")
+        assert (turn["state"], answer_of(answer)) == ("completed", "fine")
+    finally:
+        BLOCKED.gate.set()
+    assert await asyncio.to_thread(lambda: all(BLOCKED.left.acquire(timeout=10) for _ in range(count)))
+    assert (BLOCKED.met, len(model.requests)) == (["RunOver"] * count, 1)
+
+
+async def test_a_graph_that_is_stopped_ends_with_what_it_has_said(open_served: OpenServed) -> None:
+    model = ScriptedModel([TextDelta("so far"), asyncio.Event()])
+    house = await open_served(model, settings=graph("agent"))
+    ann = await house.person()
+    session_id = await ann.new_session(agent="graph")
+    async with ann.stream(session_id) as reader:
+        await reader.until("text.delta")
+        assert (await ann.client.post(f"/turns/{reader.turn_id}/stop")).status_code == 200
+        await reader.rest()
+    assert [(answer_of(message), message["status"]) for message in (await ann.messages(session_id))[1:]] == [("so far", "stopped")]
+    assert (await ann.wallet())["held_micros"] == model.open_streams == 0
+
+
+async def test_a_graph_that_never_ends_is_out_of_time(open_served: OpenServed) -> None:
     house = await open_served(ScriptedModel(), settings=graph("waits", limits={"wall_seconds": 0.2}))
     ann = await house.person()
     turn, _ = await ann.ask(await ann.new_session(agent="graph"))

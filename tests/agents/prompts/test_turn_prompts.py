@@ -63,6 +63,6 @@ async def test_a_prompt_that_wants_the_history_gets_it_as_one_text(house: Served
     await ann.ask(session_id, "First {{date}}?")
     assert told(house.fake) == "So far:\n\nGo on."
     _, answer = await ann.ask(session_id, "Second?")
-    assert told(house.fake).startswith("So far:\nUser: First {{date}}?\n\nAssistant: ")
+    assert told(house.fake).startswith("So far:\nUser: First {{date}}?\nAssistant: ")
     assert "Second?" not in told(house.fake)
     assert answer["status"] == "complete"

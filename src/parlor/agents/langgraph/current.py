@@ -122,6 +122,11 @@ def current() -> GraphRun:
     return found
 
 
+def is_inside() -> bool:
+    """Whether this is done by a graph that Parlor runs."""
+    return _current.get() is not None
+
+
 def current_run() -> AgentRun:
     """For nodes of yours that want to know for whom they run: `current_run().assignment.caller`, `.system_prompt`. Raises OutsideRun."""
     return current().run

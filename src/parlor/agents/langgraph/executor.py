@@ -17,6 +17,7 @@ from parlor.agents.langgraph.narrator import Narrator
 from parlor.agents.langgraph.questions import GraphState, is_refused, questions_of, resume_values
 from parlor.agents.langgraph.saver import ParlorSaver
 from parlor.agents.langgraph.threads import GraphThreads
+from parlor.agents.langgraph.workers import use_graph_workers
 from parlor.agents.runs.loop import ending
 from parlor.agents.runs.run import AgentRun
 from parlor.core.db import Database
@@ -29,7 +30,10 @@ _MODES = ["messages", "updates"]
 
 
 class GraphExecutor:
+    """One for each loop: it is made in it, when the first graph is asked."""
+
     def __init__(self, db: Database, place: Path) -> None:
+        use_graph_workers()
         self._db = db
         self._graphs = Graphs(place)
         self._threads = GraphThreads(db)

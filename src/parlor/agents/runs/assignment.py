@@ -71,6 +71,8 @@ class Assignment:
     questions: Sequence[Any] = ()
     is_free: bool = False
     """The operator's own: the agents that are asked on the way cost nothing either."""
+    history_text: str = ""
+    """The memory of the session as one string, where the agent's prompt wants that."""
     memory: str = ""
     """What the system prompt is to tell of the messages that `history` no longer has; its tokens are among `prompt_tokens`."""
     parent_id: UUID | None = None

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from parlor.agents.runs.runner import AgentRunner
 
 
+class RunOver(RuntimeError):
+    """Something that a run has left behind, such as a thread, wants to go on with it: what it asks for would be on nobody's bill."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolOutcomes:
     """What came of some calls: `results` in their order, and for those in `waiting` what they ask. `suspended` is by call id where a tool is a run itself."""
@@ -62,6 +66,7 @@ class AgentRun:
         self._counts = Counts(assignment.agent.definition.limits, self._used_before)
         self._began_at = time.monotonic()
         self._is_stepping = False
+        self._is_over = False
         self._suspended: Mapping[str, str] = {}
 
     # What it is about.
@@ -135,7 +140,12 @@ class AgentRun:
 
     def say(self, text: str) -> None:
         """A piece of the answer."""
-        self.voice.say(text)
+        if not self._is_over:
+            self.voice.say(text)
+
+    def end(self) -> None:
+        """From now on it asks no model and calls no tool."""
+        self._is_over = True
 
     async def ask(
         self, messages: Sequence[ModelMessage], *, tools: Sequence[ToolSpec] | None = None, prompt_tokens: int | None = None, speaks: bool = True,
@@ -175,6 +185,7 @@ class AgentRun:
         `is_again`: these waited for people, and are made again with what those said; `suspended` is from the outcomes of then. Raises LimitReached,
         Fenced, and what keeps a call from being recorded.
         """
+        self._refuse_when_over()
         if not is_again:
             self._counts.add_tool_calls(len(calls))
         self._suspended = suspended or {}
@@ -187,6 +198,7 @@ class AgentRun:
 
     async def call_tool(self, call: ToolCall, *, is_announced: bool = False) -> ToolResult | NewQuestion | Suspended:
         """Run one, which may be running beside others; see `call_tools`. `is_announced`: the log has told of it already."""
+        self._refuse_when_over()
         self._counts.add_tool_calls(1)
         return await self._runner.tools.in_turn(self.running, self._turn_call(call, NOBODY_ASKED, is_again=False, is_announced=is_announced))
 
@@ -233,6 +245,7 @@ class AgentRun:
     @asynccontextmanager
     async def _within(self, offers: Sequence[Offer], prompt_tokens: int, request: ModelRequest) -> AsyncGenerator[ModelRequest]:
         """The request with an answer no longer than all limits allow, and the credit for it."""
+        self._refuse_when_over()
         longest = request.max_output_tokens or self.assignment.max_output_tokens
         run: AgentRun | None = self
         while run is not None:
@@ -242,6 +255,10 @@ class AgentRun:
             run = run.parent
         async with self.credit.reserved(offers, prompt_tokens, longest):
             yield request if longest == request.max_output_tokens else _shortened(request, longest)
+
+    def _refuse_when_over(self) -> None:
+        if self._is_over:
+            raise RunOver("this run of an agent is over")
 
     def _count_bill(self) -> None:
         """The whole turn is the first run's; one that was asked counts its own calls."""

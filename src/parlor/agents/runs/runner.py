@@ -11,7 +11,7 @@ from parlor.agents.prompts.turn_prompts import TurnPrompts
 from parlor.agents.runs.answer import Answer
 from parlor.agents.runs.assignment import Assignment, RunState
 from parlor.agents.runs.credit import TurnCredits
-from parlor.agents.runs.delegation import PREFIX, DelegateTool
+from parlor.agents.runs.delegation import DelegateTool
 from parlor.agents.runs.kinds import ExecutorKinds
 from parlor.agents.runs.run import AgentRun
 from parlor.agents.runs.voices import AsideVoice, TurnVoice
@@ -62,7 +62,10 @@ class AgentRunner:
             return await run.ask_aside(model, offers, request, purpose=purpose)
 
     async def execute(self, run: AgentRun) -> Ending | Paused:
-        return await self._kinds.of(run.agent).run(run)
+        try:
+            return await self._kinds.of(run.agent).run(run)
+        finally:
+            run.end()
 
     async def agent_now(self, name: str, caller: ToolCaller) -> Agent:
         return await self._agents.find(name, caller, await self._registry.toolbox(caller))
@@ -109,7 +112,7 @@ class AgentRunner:
         return model, tuple(Offer(each.model, FREE) if assignment.is_free else each for each in offers_of(model))
 
     async def _prepare(self, run: AgentRun) -> None:
-        run.use_prompt(await self._prompts.render(run.agent, run.assignment.caller.account_id, run.chat_history))
+        run.use_prompt(await self._prompts.render(run.agent, run.assignment.caller.account_id, run.assignment.history_text))
         await self._add_delegates(run)
 
     async def _add_delegates(self, run: AgentRun) -> None:
@@ -121,6 +124,3 @@ class AgentRunner:
         tools = [DelegateTool(self, run, each.name, each.definition) for each in others if any(fnmatchcase(each.name, glob) for glob in globs)]
         run.delegates = {tool.name: ToolOffer(tool, "agent", timeout_seconds=LONGEST_CALL_SECONDS) for tool in tools}
         run.delegate_specs = [ToolSpec(tool.name, tool.description, tool.parameters) for tool in tools]
-
-
-__all__ = ["FREE", "PREFIX", "AgentRunner"]
