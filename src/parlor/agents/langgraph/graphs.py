@@ -3,12 +3,10 @@
 import asyncio
 import copy
 import inspect
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 from langgraph.graph.state import CompiledStateGraph, StateGraph
 
 from parlor.agents.langgraph.chat_models import chat_model
@@ -18,31 +16,27 @@ from parlor.agents.runs.named import CannotLoad, load_named
 from parlor.agents.runs.run import AgentRun
 
 Graph = CompiledStateGraph[Any, Any, Any, Any]
-MOST_BUILT = 64
+_BUILT = "graph"
+"""Under this name an agent keeps it."""
 MESSAGES = "messages"
 _GIVEN: dict[str, Callable[[], Any]] = {"model": chat_model, "tools": parlor_tools}
 """What a factory may ask for, by the names of its parameters."""
 
 
 class Graphs:
-    """Each is built once; one whose factory takes tools once for each set of them, since not everybody has the same."""
+    """Each is built once for an agent that is kept ready for a user, with the tools that it then has, and lives as long as that is kept."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._built: OrderedDict[tuple[str, bytes], Graph] = OrderedDict()
         self._building = asyncio.Lock()
 
     async def of(self, run: AgentRun) -> Graph:
         """Inside the run. Raises CannotLoad, naming the agent."""
-        name = run.agent.definition.graph or ""
-        key = name, msgspec.json.encode(run.tools)
+        built = run.agent.built
         async with self._building:
-            if (graph := self._built.get(key)) is None:
-                graph = self._built[key] = await self._build(run.agent.name, name)
-                while len(self._built) > MOST_BUILT:
-                    self._built.popitem(last=False)
-        self._built.move_to_end(key)
-        return graph
+            if _BUILT not in built:
+                built[_BUILT] = await self._build(run.agent.name, run.agent.definition.graph or "")
+        return built[_BUILT]
 
     async def _build(self, agent: str, name: str) -> Graph:
         try:
