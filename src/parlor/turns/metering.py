@@ -6,15 +6,16 @@ before its first word, so that another was asked, nothing is charged.
 A call beside the steps costs what it used once it is over; one that a crash caught has shown nobody anything.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from parlor.llm import Offer, Usage, estimate_tokens
 from parlor.turns.events import LogEvent, ModelAnswered, ModelAsked, ModelFallback, ReasoningDelta, StepStarted, TextDelta, UsageReported
 from parlor.wallet import Price
 
 NOTHING = Usage(input_tokens=0, output_tokens=0)
+_COUNTED = (StepStarted, ModelFallback, UsageReported, ModelAsked, ModelAnswered)
+"""The events, beside what was said, that a bill is told from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,21 @@ class Meter:
             self.count += 1
             if isinstance(event, (TextDelta, ReasoningDelta)):
                 self._said.append(event.text)
-            elif (read := _READ.get(type(event))) is not None:
-                read(self, event)
+            elif isinstance(event, _COUNTED):
+                self._take(event)
+
+    def _take(self, event: "StepStarted | ModelFallback | UsageReported | ModelAsked | ModelAnswered") -> None:
+        match event:
+            case StepStarted():
+                self._begin_step(event)
+            case ModelFallback():
+                self._fall_back(event)
+            case UsageReported():
+                self._report(event)
+            case ModelAsked():
+                self._calls[event.call] = event
+            case ModelAnswered():
+                self._end_call(event)
 
     def bill(self, *, is_accepted: bool, calls_accepted: bool = False) -> Bill:
         """As of now. `is_accepted`: the provider took the request of the last step, though it may not have said anything yet; `calls_accepted` is the same
@@ -107,23 +121,11 @@ class Meter:
         self._count(self._asked, minus(Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens), self.total))
         self._prompt_tokens, self._said = None, []
 
-    def _ask(self, event: ModelAsked) -> None:
-        self._calls[event.call] = event
-
-    def _answer(self, event: ModelAnswered) -> None:
+    def _end_call(self, event: ModelAnswered) -> None:
         self._calls.pop(event.call, None)
         usage = Usage(event.input_tokens, event.output_tokens, event.cached_tokens, event.reasoning_tokens)
         if usage != NOTHING:
             self._count(_offer(event), usage)
-
-
-_READ: Mapping[type[LogEvent], Callable[[Meter, Any], None]] = {
-    StepStarted: Meter._begin_step,  # pyright: ignore[reportPrivateUsage]  # its own table
-    ModelFallback: Meter._fall_back,  # pyright: ignore[reportPrivateUsage]
-    UsageReported: Meter._report,  # pyright: ignore[reportPrivateUsage]
-    ModelAsked: Meter._ask,  # pyright: ignore[reportPrivateUsage]
-    ModelAnswered: Meter._answer,  # pyright: ignore[reportPrivateUsage]
-}
 
 
 def bill_of(events: Iterable[LogEvent], first: Offer, *, is_accepted: bool, calls_accepted: bool = False) -> Bill:
