@@ -1,12 +1,13 @@
 """Agents that ask agents: one turn, one bill, and people who are asked from further down."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from parlor.llm import Finished, ModelFailed, ToolCallDelta, Usage, UsageSeen
+from parlor.llm import Finished, ModelFailed, TextDelta, ToolCallDelta, Usage, UsageSeen
 from parlor.testing import ScriptedModel, says
 from parlor.tools import ExecutionContext
 from tests.support.chat import Person, answer_of
@@ -73,6 +74,39 @@ async def test_an_agent_asks_another_and_pays_for_it_in_the_same_turn(open_serve
     assert [each.data["purpose"] for each in events if each.event == "model.asked"] == ["helper", "helper"]
     assert [each.data["output_tokens"] for each in events if each.event == "usage"] == [20, 30], "the sum of all that was used so far"
     assert [message["role"] for message in await ann.messages(session_id)] == ["user", "assistant"]
+
+
+class Meets(ScriptedModel):
+    """Answers only when two ask at once."""
+
+    def stream(self, request: Any) -> Any:
+        return self._met(super().stream(request))
+
+    @asynccontextmanager
+    async def _met(self, stream: Any) -> AsyncGenerator[Any]:
+        self.both = getattr(self, "both", asyncio.Barrier(2))
+        await self.both.wait()
+        async with stream as events:
+            yield events
+
+
+async def test_agents_that_are_asked_at_once_are_all_held_for_and_all_paid(open_served: OpenServed) -> None:
+    """The hold covers the most that all calls of now may cost: each of these writes as much as it may."""
+    asks = calls(("agent_helper", '{"message": "One?"}'), ("agent_helper", '{"message": "Two?"}'))
+    longest, ends = says("long", input_tokens=1, output_tokens=4096), [TextDelta("so far"), asyncio.Event()]
+    model, helpers = ScriptedModel(asks, ends), Meets(longest, longest, name="test/helper")
+    house = await open_served(model, helpers, settings={**AGENTS, "agents.helper": {**HELPER, "tools": [], "model": "test/helper"}})
+    ann = await house.person()
+    async with ann.stream(await ann.new_session()) as reader:
+        await reader.until("model.answered", at_least=2)
+        held_micros = (await ann.wallet())["held_micros"]
+        await ann.client.post(f"/turns/{reader.turn_id}/stop")
+        await reader.rest()
+    spent_micros = 100 + 20 + 2 * (1 + 4096)
+    assert held_micros >= spent_micros
+    turn = await ann.turn(reader.turn_id)
+    assert (turn["state"], turn["charge_micros"] >= spent_micros) == ("stopped", True)
+    assert [each.data["call"] for each in await ann.events(turn["id"]) if each.event == "model.asked"] == [1, 2]
 
 
 async def test_what_an_asked_agent_needs_from_a_person_is_asked_once_and_gone_on_from_there(open_served: OpenServed) -> None:

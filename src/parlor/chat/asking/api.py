@@ -1,5 +1,6 @@
 """The calls that answer at once, over HTTP."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from dishka.integrations.fastapi import FromDishka
@@ -35,7 +36,7 @@ from parlor.llm import (
     checked_text,
     plain_reply,
 )
-from parlor.turns import NoSuchTurn, TurnInProgress, TurnReader
+from parlor.turns import LogEvent, NoSuchTurn, TurnInProgress, TurnRead, TurnReader
 from parlor.wallet import BudgetExceeded, InsufficientFunds
 
 router = Router(tags=["calls"])
@@ -67,9 +68,7 @@ async def chat(
 ) -> ChatReply:
     """One question, and its answer once the turn is over or waits for a person."""
     sent = await _send(calls, _question(body, body.agent_name, caller, settings), body, "chat", idempotency_key, response)
-    turn, events = await calls.outcome(sent.turn_id, caller.account_id)
-    refuse_failed(turn, events)
-    return chat_reply(turn, events)
+    return chat_reply(*await _outcome(calls, sent, caller))
 
 
 @router.post("/agent/invoke", responses=ANSWERS)
@@ -83,9 +82,7 @@ async def invoke_agent(
 ) -> AgentReply:
     """Like POST /chat, with every tool call."""
     sent = await _send(calls, _question(body, body.agent, caller, settings), body, "agent.invoke", idempotency_key, response)
-    turn, events = await calls.outcome(sent.turn_id, caller.account_id)
-    refuse_failed(turn, events)
-    return agent_reply(turn, events)
+    return agent_reply(*await _outcome(calls, sent, caller))
 
 
 @router.post("/agent/stream", response_class=EventStream, responses=EVENTS)
@@ -128,6 +125,13 @@ async def _send(calls: SingleCalls, question: Question, body: Ask, route: str, k
     if sent.is_replay:
         response.headers["idempotency-replayed"] = "true"
     return sent
+
+
+async def _outcome(calls: SingleCalls, sent: Sent, caller: Caller) -> tuple[TurnRead, Sequence[LogEvent]]:
+    """Raises what a turn that came to no end answers."""
+    turn, events = await calls.outcome(sent.turn_id, caller.account_id)
+    refuse_failed(turn, events)
+    return turn, events
 
 
 def _question(body: Ask, agent: str | None, caller: Caller, settings: ChatSettings) -> Question:
