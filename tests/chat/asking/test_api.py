@@ -146,7 +146,7 @@ async def test_a_turn_that_failed_is_a_problem_with_its_reason(open_served: Open
     house = await open_served(settings={"agents.assistant": {"limits": {"steps": 1}, "tools": ["*"]}})
     ann = await house.person()
     house.fake.next(Script(tool_calls=(SUM,)))
-    problem = await _call(ann, "/chat", status=502)
+    problem = await _call(ann, "/chat", status=409)
     assert (problem["code"], problem["reason"]) == ("turn.limit_steps", "limit_steps")
     assert (await ann.turn(problem["turn_id"]))["session_id"] == problem["session_id"]
     house.fake.script("fake", Script(status=400))
@@ -175,6 +175,7 @@ def test_every_reason_has_a_status_and_a_code_of_its_own() -> None:
     statuses = {reason.value: rule_for(failure_of(reason)).status for reason in Reason if reason is not Reason.STOPPED_BY_USER}
     assert {statuses[name] for name in ("provider_unreachable", "server_restart", "internal")} == {503}
     assert (statuses["credits_exhausted"], statuses["storage"], statuses["question_expired"], statuses["content_filter"]) == (402, 507, 409, 502)
+    assert {status for name, status in statuses.items() if name.startswith("limit_")} == {409}, "the agent's own limits are nobody else's failure"
     assert len({kind.code for kind in FAILURES}) == len(FAILURES)
 
 

@@ -9,6 +9,10 @@ from parlor.turns import Reason
 _BASES: Mapping[Reason, type[ParlorError]] = {
     Reason.CREDITS_EXHAUSTED: PaymentRequired,
     Reason.QUESTION_EXPIRED: Conflict,
+    Reason.LIMIT_STEPS: Conflict,
+    Reason.LIMIT_TIME: Conflict,
+    Reason.LIMIT_TOKENS: Conflict,
+    Reason.LIMIT_CREDITS: Conflict,
     Reason.STORAGE: StorageFull,
     Reason.PROVIDER_UNREACHABLE: Unavailable,
     Reason.PROVIDER_RATE_LIMITED: Unavailable,
