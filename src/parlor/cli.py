@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from parlor.module import Found
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-_NEW_OBJECTS_PER_COLLECTION = 20_000
+_NEW_OBJECTS_PER_COLLECTION = 200_000
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The console script. Ends the process: 0 ok, 1 failed, 2 usage, 78 bad configuration, 130 interrupted."""
     _mend_standard_streams()
-    # Loading makes hundreds of thousands of objects that stay: to look for cycles among them every 700 is a tenth of a start.
+    # Loading makes hundreds of thousands of objects that stay: to look for cycles among them every 700 is an eighth of a start.
     gc.set_threshold(_NEW_OBJECTS_PER_COLLECTION, 20, 20)
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from parlor.accounts.api_keys import NewApiKey, Shown
 from parlor.accounts.caller import Scope
+from parlor.core.web.schemas import Body, Reply
 
 MAX_MICROS = 10**15
 
@@ -23,11 +24,7 @@ def _one_line(text: str) -> str:
 Name = Annotated[str, Field(max_length=100, description="What it is for.", examples=["nightly report"]), AfterValidator(_one_line)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ApiKeyCreate(_Body):
+class ApiKeyCreate(Body):
     name: Name
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = Field(
         default=frozenset({"chat", "read"}),
@@ -42,11 +39,11 @@ class ApiKeyCreate(_Body):
         return NewApiKey(name=self.name, scopes=self.scopes, budget_micros=self.budget_micros, expires_at=self.expires_at)
 
 
-class ApiKeyChange(_Body):
+class ApiKeyChange(Body):
     name: Name
 
 
-class ApiKeyRead(BaseModel):
+class ApiKeyRead(Reply):
     id: UUID
     name: str
     prefix: str = Field(description="How its text begins.")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from dishka.integrations.fastapi import FromDishka
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from parlor.accounts.access import CallerDep
 from parlor.accounts.devices import Devices
@@ -16,9 +16,10 @@ from parlor.accounts.sign_in_queries import SignIn
 from parlor.core.web.pages import BadCursor, Page, PageDep, cut_page
 from parlor.core.web.problems import documents
 from parlor.core.web.routing import Router
+from parlor.core.web.schemas import Reply
 
 
-class DeviceRead(BaseModel):
+class DeviceRead(Reply):
     id: UUID
     method: str = Field(description="How: `password`, `google`, `issuer` or `setup`.")
     user_agent: str | None = Field(description="What the browser or program called itself then.")

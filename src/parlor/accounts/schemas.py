@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from parlor.accounts.account import Account, Role, Status
 from parlor.accounts.erasure import Receipt
@@ -13,6 +13,7 @@ from parlor.accounts.passwords import MAX_PASSWORD
 from parlor.accounts.sign_ins import Session
 from parlor.accounts.sign_up import Application
 from parlor.accounts.text import MAX_GROUPS, MAX_URL, clean_avatar_url, clean_display_name
+from parlor.core.web.schemas import Body, Reply
 
 MAX_PREFERENCES_BYTES = 16_384
 
@@ -47,10 +48,6 @@ Groups = Annotated[list[GroupName], Field(max_length=MAX_GROUPS, description="Na
 LinkToken = Annotated[SecretStr, Field(max_length=200, description="What stands behind the # of the mailed link.")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 def _renamed(body: Any, other: str, name: str) -> Any:
     """`other` is another name of the field. Both at once are one too many, and refused as any unknown field."""
     if not isinstance(body, dict):
@@ -59,7 +56,7 @@ def _renamed(body: Any, other: str, name: str) -> Any:
     return {name if key == other and name not in given else key: value for key, value in given.items()}
 
 
-class AccountCreate(_Body):
+class AccountCreate(Body):
     email: Login | None = Field(default=None, description="Required, unless the settings say that a username is enough.")
     password: Password
     username: Username | None = Field(default=None, description="Also taken as `login_id`.")
@@ -79,13 +76,13 @@ class UserCreate(AccountCreate):
     groups: Groups = Field(default_factory=list)
 
 
-class SetupCreate(_Body):
+class SetupCreate(Body):
     token: Annotated[SecretStr, Field(max_length=200)]
     email: Login
     password: Password
 
 
-class LoginCreate(_Body):
+class LoginCreate(Body):
     login: Login = Field(description="An email address or a username. Also taken as `login_id`.")
     password: Password
 
@@ -95,39 +92,39 @@ class LoginCreate(_Body):
         return _renamed(body, "login_id", "login")
 
 
-class RefreshTokenUse(_Body):
+class RefreshTokenUse(Body):
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = Field(default=None, description="Left out: that of the cookie.")
 
 
-class IdTokenUse(_Body):
+class IdTokenUse(Body):
     id_token: Annotated[SecretStr, Field(min_length=1, max_length=16_384)]
 
 
-class EmailVerify(_Body):
+class EmailVerify(Body):
     token: LinkToken
 
 
-class PasswordForgot(_Body):
+class PasswordForgot(Body):
     email: Login
 
 
-class PasswordResetCreate(_Body):
+class PasswordResetCreate(Body):
     token: LinkToken
     password: Password
 
 
-class Accepted(BaseModel):
+class Accepted(Reply):
     """Says nothing about what follows from it."""
 
     status: Literal["accepted"] = "accepted"
 
 
-class PasswordChange(_Body):
+class PasswordChange(Body):
     current_password: Password
     new_password: Password
 
 
-class ProfileChange(_Body):
+class ProfileChange(Body):
     """What is left out stays; null clears."""
 
     display_name: DisplayName | None = None
@@ -150,11 +147,11 @@ class UserChange(ProfileChange):
         return {name: getattr(self, name) for name in ("role", "status", "groups", "email") if name in self.model_fields_set}
 
 
-class AccountErase(_Body):
+class AccountErase(Body):
     password: Password | None = Field(default=None, description="When it is given, it must be the right one.")
 
 
-class ErasureRead(BaseModel):
+class ErasureRead(Reply):
     """`erased_at` is null while the work goes on."""
 
     erased_at: datetime | None
@@ -165,7 +162,7 @@ class ErasureRead(BaseModel):
         return cls(erased_at=receipt.erased_at, receipt=dict(receipt.counts))
 
 
-class UserRead(BaseModel):
+class UserRead(Reply):
     id: UUID
     email: str | None
     username: str | None
@@ -184,13 +181,13 @@ class UserRead(BaseModel):
         return cls.model_validate(account, from_attributes=True)
 
 
-class SignedInRead(BaseModel):
+class SignedInRead(Reply):
     """The tokens are in cookies."""
 
     user: UserRead
 
 
-class SessionRead(BaseModel):
+class SessionRead(Reply):
     user: UserRead
     access_token: str
     refresh_token: str
@@ -207,7 +204,7 @@ class SessionRead(BaseModel):
         )
 
 
-class AwaitingRead(BaseModel):
+class AwaitingRead(Reply):
     """A session that begins only once the address is verified: the link was mailed."""
 
     user: UserRead

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, Json, UtcTime
 
 
 class AccountRow(Base):
@@ -24,23 +23,23 @@ class AccountRow(Base):
         Index("ix_accounts_admins", "id", sqlite_where=text("role = 'admin'"), postgresql_where=text("role = 'admin'")),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    email: Mapped[str | None] = mapped_column(String(254), unique=True)
-    username: Mapped[str | None] = mapped_column(String(64), unique=True)
-    display_name: Mapped[str | None] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(16))
-    status: Mapped[str] = mapped_column(String(16))
-    email_verified: Mapped[bool] = mapped_column(Boolean)
-    password_hash: Mapped[str | None] = mapped_column(String(255))
-    preferences: Mapped[dict[str, Any]] = mapped_column(Json)
-    locale: Mapped[str | None] = mapped_column(String(35))
-    avatar_url: Mapped[str | None] = mapped_column(String(2048))
-    token_version: Mapped[int] = mapped_column(Integer)
-    is_first_admin: Mapped[bool] = mapped_column(Boolean)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
-    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    groups: Mapped[list[str]] = mapped_column(Json)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    email: ColumnOf[str | None] = Column(String(254), unique=True)
+    username: ColumnOf[str | None] = Column(String(64), unique=True)
+    display_name: ColumnOf[str | None] = Column(String(200))
+    role: ColumnOf[str] = Column(String(16))
+    status: ColumnOf[str] = Column(String(16))
+    email_verified: ColumnOf[bool] = Column(Boolean)
+    password_hash: ColumnOf[str | None] = Column(String(255))
+    preferences: ColumnOf[dict[str, Any]] = Column(Json)
+    locale: ColumnOf[str | None] = Column(String(35))
+    avatar_url: ColumnOf[str | None] = Column(String(2048))
+    token_version: ColumnOf[int] = Column(Integer)
+    is_first_admin: ColumnOf[bool] = Column(Boolean)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
+    erased_at: ColumnOf[datetime | None] = Column(UtcTime)
+    groups: ColumnOf[list[str]] = Column(Json)
     """Names, sorted, each once."""
 
 
@@ -49,11 +48,11 @@ class ErasureRow(Base):
 
     __tablename__ = "erasures"
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), unique=True)
-    requested_at: Mapped[datetime] = mapped_column(UtcTime)
-    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    receipt: Mapped[dict[str, int]] = mapped_column(Json)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"), unique=True)
+    requested_at: ColumnOf[datetime] = Column(UtcTime)
+    erased_at: ColumnOf[datetime | None] = Column(UtcTime)
+    receipt: ColumnOf[dict[str, int]] = Column(Json)
 
 
 class ErasedAddressRow(Base):
@@ -61,8 +60,8 @@ class ErasedAddressRow(Base):
 
     __tablename__ = "erased_addresses"
 
-    mark: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    erased_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    mark: ColumnOf[bytes] = Column(LargeBinary(32), primary_key=True)
+    erased_at: ColumnOf[datetime] = Column(UtcTime, index=True)
 
 
 class SignInRow(Base):
@@ -71,17 +70,17 @@ class SignInRow(Base):
     __tablename__ = "sign_ins"
     __table_args__ = (Index("ix_sign_ins_account_id", "account_id"),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    last_used_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    end_reason: Mapped[str | None] = mapped_column(String(32))
-    method: Mapped[str] = mapped_column(String(16))
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    last_used_at: ColumnOf[datetime] = Column(UtcTime)
+    expires_at: ColumnOf[datetime] = Column(UtcTime, index=True)
+    ended_at: ColumnOf[datetime | None] = Column(UtcTime)
+    end_reason: ColumnOf[str | None] = Column(String(32))
+    method: ColumnOf[str] = Column(String(16))
     """password, google, issuer or setup"""
-    user_agent: Mapped[str | None] = mapped_column(String(300))
-    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: ColumnOf[str | None] = Column(String(300))
+    address: ColumnOf[str | None] = Column(String(64))
 
 
 class RefreshTokenRow(Base):
@@ -90,11 +89,11 @@ class RefreshTokenRow(Base):
     __tablename__ = "refresh_tokens"
     __table_args__ = (Index("ix_refresh_tokens_sign_in_id", "sign_in_id"),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    sign_in_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sign_ins.id", ondelete="CASCADE"))
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    sign_in_id: ColumnOf[UUID] = Column(Id, ForeignKey("sign_ins.id", ondelete="CASCADE"))
+    token_hash: ColumnOf[bytes] = Column(LargeBinary(32), unique=True)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    used_at: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class ApiKeyRow(Base):
@@ -103,16 +102,16 @@ class ApiKeyRow(Base):
     __tablename__ = "api_keys"
     __table_args__ = (Index("ix_api_keys_account_id", "account_id", "id"),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(100))
-    prefix: Mapped[str] = mapped_column(String(16))
-    key_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    scopes: Mapped[list[str]] = mapped_column(Json)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: ColumnOf[str] = Column(String(100))
+    prefix: ColumnOf[str] = Column(String(16))
+    key_hash: ColumnOf[bytes] = Column(LargeBinary(32), unique=True)
+    scopes: ColumnOf[list[str]] = Column(Json)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    last_used_at: ColumnOf[datetime | None] = Column(UtcTime)
+    revoked_at: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class ExternalIdentityRow(Base):
@@ -121,12 +120,12 @@ class ExternalIdentityRow(Base):
     __tablename__ = "external_identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"), Index("ix_external_identities_account_id", "account_id"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    issuer: Mapped[str] = mapped_column(String(255))
-    subject: Mapped[str] = mapped_column(String(255))
-    email: Mapped[str | None] = mapped_column(String(254))
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    issuer: ColumnOf[str] = Column(String(255))
+    subject: ColumnOf[str] = Column(String(255))
+    email: ColumnOf[str | None] = Column(String(254))
+    created_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class SignInFlowRow(Base):
@@ -134,11 +133,11 @@ class SignInFlowRow(Base):
 
     __tablename__ = "sign_in_flows"
 
-    state_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    nonce: Mapped[str] = mapped_column(String(64))
-    code_verifier: Mapped[str] = mapped_column(String(128))
-    next_path: Mapped[str] = mapped_column(String(2048))
-    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    state_hash: ColumnOf[bytes] = Column(LargeBinary(32), primary_key=True)
+    nonce: ColumnOf[str] = Column(String(64))
+    code_verifier: ColumnOf[str] = Column(String(128))
+    next_path: ColumnOf[str] = Column(String(2048))
+    expires_at: ColumnOf[datetime] = Column(UtcTime, index=True)
 
 
 class MailedTokenRow(Base):
@@ -147,10 +146,10 @@ class MailedTokenRow(Base):
     __tablename__ = "mailed_tokens"
     __table_args__ = (CheckConstraint("purpose IN ('verify_email', 'reset_password')", name="purpose"), Index("ix_mailed_tokens_account_id", "account_id"))
 
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    purpose: Mapped[str] = mapped_column(String(20))
-    email: Mapped[str] = mapped_column(String(254))
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-    used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    token_hash: ColumnOf[bytes] = Column(LargeBinary(32), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    purpose: ColumnOf[str] = Column(String(20))
+    email: ColumnOf[str] = Column(String(254))
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    expires_at: ColumnOf[datetime] = Column(UtcTime, index=True)
+    used_at: ColumnOf[datetime | None] = Column(UtcTime)

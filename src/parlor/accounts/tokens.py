@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import jwt
 import msgspec
 
 from parlor.accounts.errors import InvalidToken, TokenExpired
@@ -65,6 +64,8 @@ class AccessTokens:
 
     def verify(self, text: str) -> AccessClaims:
         """What a token of ours says. Raises `InvalidToken`, `TokenExpired`."""
+        import jwt  # with the first token: it loads all of a cryptography library, and a start is no time for that
+
         if len(text) > MAX_TOKEN:
             raise InvalidToken
         try:

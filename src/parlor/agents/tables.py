@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, ForeignKey, Index, Integer, String
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, Json, UtcTime
 
 
 class AgentRow(Base):
@@ -16,14 +15,14 @@ class AgentRow(Base):
     __tablename__ = "agents"
     __table_args__ = (Index("ix_agents_key", "key", unique=True), Index("ix_agents_owner_id", "owner_id", "name"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(String(120))
-    owner_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(63))
-    definition: Mapped[dict[str, Any]] = mapped_column(Json)
-    version: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    key: ColumnOf[str] = Column(String(120))
+    owner_id: ColumnOf[UUID | None] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: ColumnOf[str] = Column(String(63))
+    definition: ColumnOf[dict[str, Any]] = Column(Json)
+    version: ColumnOf[int] = Column(Integer)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class AgentVersion(Base):
@@ -32,8 +31,8 @@ class AgentVersion(Base):
     __tablename__ = "agent_versions"
     __table_args__ = (Index("ix_agent_versions_author_id", "author_id"),)
 
-    agent_id: Mapped[UUID] = mapped_column(Id, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
-    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    definition: Mapped[dict[str, Any]] = mapped_column(Json)
-    author_id: Mapped[UUID | None] = mapped_column(Id)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    agent_id: ColumnOf[UUID] = Column(Id, ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True)
+    version: ColumnOf[int] = Column(Integer, primary_key=True, autoincrement=False)
+    definition: ColumnOf[dict[str, Any]] = Column(Json)
+    author_id: ColumnOf[UUID | None] = Column(Id)
+    created_at: ColumnOf[datetime] = Column(UtcTime)

@@ -5,20 +5,21 @@ from uuid import UUID
 
 from dishka.integrations.fastapi import FromDishka
 from fastapi import Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from parlor.accounts import ChatDep, ChatReadDep
 from parlor.chat.errors import NoSuchMessage, NoSuchSession
 from parlor.chat.remembering import Remembered, SessionMemory
 from parlor.chat.settings import ChatSettings
 from parlor.core.web import Router, documents
+from parlor.core.web.schemas import Reply
 
 router = Router(tags=["sessions"])
 
 Branch = Annotated[UUID | None, Query(description="The last message of the branch; without it the newest message.")]
 
 
-class ReplacedRead(BaseModel):
+class ReplacedRead(Reply):
     """Where the messages are that a summary stands for, and how many. In a fork that was cut, `first` may be a message of the session it comes from."""
 
     first: UUID
@@ -26,13 +27,13 @@ class ReplacedRead(BaseModel):
     messages: int
 
 
-class SummaryRead(BaseModel):
+class SummaryRead(Reply):
     text: str
     replaces: ReplacedRead
     message_id: UUID = Field(description="The answer that has it as a part.")
 
 
-class WindowRead(BaseModel):
+class WindowRead(Reply):
     """The newest messages, which are shown as they are, and how many pairs and tokens there may be."""
 
     messages: int
@@ -42,7 +43,7 @@ class WindowRead(BaseModel):
     most_tokens: int | None = Field(description="Null: as many as the model that answers can read.")
 
 
-class MemoryRead(BaseModel):
+class MemoryRead(Reply):
     """What the next turn would know of what was said before."""
 
     pairs: int = Field(description="Questions that are shown as they are, with their answers.")

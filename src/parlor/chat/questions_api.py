@@ -4,11 +4,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from dishka.integrations.fastapi import FromDishka
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from parlor.accounts import ChatDep
 from parlor.chat.resuming import Resumption
 from parlor.core.web import Router, documents
+from parlor.core.web.schemas import Body
 from parlor.llm import UnknownModel
 from parlor.tools import ToolCaller
 from parlor.turns import BadAnswer, GivenAnswer, NoSuchQuestion, NoSuchTurn, QuestionClosed, TurnRead, TurnReader
@@ -17,9 +18,7 @@ from parlor.wallet import BudgetExceeded, InsufficientFunds
 router = Router(tags=["turns"])
 
 
-class AnswerCreate(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class AnswerCreate(Body):
     decision: Literal["approve", "reject", "edit"]
     arguments: dict[str, Any] | None = Field(default=None, description="With `edit`: what the tool is called with instead.")
     form: dict[str, Any] | None = Field(default=None, description="With `approve`, for a question of kind `form`: the filled-in form.")

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from parlor.chat.summary import shown_parts
+from parlor.core.web.schemas import Body, Reply
 from parlor.llm import ModelParams
 from parlor.turns import TurnRead
 
@@ -20,11 +21,7 @@ Notes = Annotated[str, StringConstraints(max_length=MOST_NOTES_CHARS)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _WithMetadata(_Body):
+class _WithMetadata(Body):
     metadata: dict[str, Any] | None = Field(default=None, description="Anything of yours, as JSON; 16 KiB at most.")
 
     @field_validator("metadata")
@@ -54,11 +51,11 @@ class SessionUpdate(_WithMetadata):
     archived: bool | None = None
 
 
-class NotesUpdate(_Body):
+class NotesUpdate(Body):
     notes: Notes
 
 
-class SessionRead(BaseModel):
+class SessionRead(Reply):
     id: UUID
     title: str
     category: str
@@ -96,12 +93,12 @@ class SessionRead(BaseModel):
         )
 
 
-class TextPart(_Body):
+class TextPart(Body):
     type: Literal["text"]
     text: str
 
 
-class MessageCreate(_Body):
+class MessageCreate(Body):
     content: str | Annotated[list[TextPart], Field(min_length=1, max_length=100)]
     agent: Name | None = None
     model: Name | None = None
@@ -109,18 +106,18 @@ class MessageCreate(_Body):
     params: ModelParams = Field(default_factory=ModelParams)
 
 
-class RegenerateCreate(_Body):
+class RegenerateCreate(Body):
     message_id: UUID = Field(description="The answer to generate again, beside the old one.")
     model: Name | None = None
     params: ModelParams = Field(default_factory=ModelParams)
 
 
-class ForkCreate(_Body):
+class ForkCreate(Body):
     message_id: UUID = Field(description="The last message that the new session takes along.")
     title: Title | None = None
 
 
-class MessageRead(BaseModel):
+class MessageRead(Reply):
     id: UUID
     parent_id: UUID | None
     role: Literal["user", "assistant", "system"]
@@ -144,19 +141,19 @@ class MessageRead(BaseModel):
         )
 
 
-class TurnAndMessage(BaseModel):
+class TurnAndMessage(Reply):
     """The turn, and the question while it runs, or the answer once waited for (the question again if there is no answer)."""
 
     turn: TurnRead
     message: MessageRead
 
 
-class Highlight(BaseModel):
+class Highlight(Reply):
     text: str
     is_match: bool
 
 
-class FoundMessage(BaseModel):
+class FoundMessage(Reply):
     """`highlights`, joined, are the piece of the text around what was found."""
 
     message_id: UUID

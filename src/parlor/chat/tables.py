@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, ColumnOf, Id, Json, UtcTime
 
 
 class Session(Base):
@@ -20,27 +19,27 @@ class Session(Base):
         WITHOUT_ROWID,
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    title: Mapped[str] = mapped_column(String(300))
-    category: Mapped[str] = mapped_column(String(100))
-    notes: Mapped[str] = mapped_column(Text)
-    agent: Mapped[str | None] = mapped_column(String(200))
-    model: Mapped[str | None] = mapped_column(String(300))
-    is_pinned: Mapped[bool] = mapped_column(Boolean)
-    is_archived: Mapped[bool] = mapped_column(Boolean)
-    is_active: Mapped[bool] = mapped_column(Boolean)
-    is_branched: Mapped[bool] = mapped_column(Boolean)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    title: ColumnOf[str] = Column(String(300))
+    category: ColumnOf[str] = Column(String(100))
+    notes: ColumnOf[str] = Column(Text)
+    agent: ColumnOf[str | None] = Column(String(200))
+    model: ColumnOf[str | None] = Column(String(300))
+    is_pinned: ColumnOf[bool] = Column(Boolean)
+    is_archived: ColumnOf[bool] = Column(Boolean)
+    is_active: ColumnOf[bool] = Column(Boolean)
+    is_branched: ColumnOf[bool] = Column(Boolean)
     """False while every message follows the one before it: then the path to a message is simply what is older."""
-    title_state: Mapped[str] = mapped_column(String(10))
+    title_state: ColumnOf[str] = Column(String(10))
     """words, asked, given, written: see session_queries"""
-    suggestions: Mapped[list[str]] = mapped_column(Json)
+    suggestions: ColumnOf[list[str]] = Column(Json)
     """What could be asked next, as a model has written it after the first answer."""
-    session_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
-    message_count: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
-    last_active_at: Mapped[datetime] = mapped_column(UtcTime)
+    session_metadata: ColumnOf[dict[str, Any]] = Column("metadata", Json)
+    message_count: ColumnOf[int] = Column(Integer)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
+    last_active_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class Message(Base):
@@ -49,21 +48,21 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (UniqueConstraint("session_id", "seq"),)
 
-    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    number: ColumnOf[int] = Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     """The full-text index knows messages by it."""
-    id: Mapped[UUID] = mapped_column(Id, unique=True)
-    session_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sessions.id"))
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    seq: Mapped[int] = mapped_column(Integer)
+    id: ColumnOf[UUID] = Column(Id, unique=True)
+    session_id: ColumnOf[UUID] = Column(Id, ForeignKey("sessions.id"))
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    seq: ColumnOf[int] = Column(Integer)
     """1, 2, 3 ... in its session, without gaps."""
-    parent_id: Mapped[UUID | None] = mapped_column(Id)
-    role: Mapped[str] = mapped_column(String(20))
-    text: Mapped[str] = mapped_column(Text)
-    parts: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
-    tokens: Mapped[int] = mapped_column(Integer)
+    parent_id: ColumnOf[UUID | None] = Column(Id)
+    role: ColumnOf[str] = Column(String(20))
+    text: ColumnOf[str] = Column(Text)
+    parts: ColumnOf[list[dict[str, Any]] | None] = Column(Json)
+    tokens: ColumnOf[int] = Column(Integer)
     """Estimated: what it costs to show it to a model again."""
-    status: Mapped[str] = mapped_column(String(20))
+    status: ColumnOf[str] = Column(String(20))
     """complete, stopped, failed, interrupted"""
-    turn_id: Mapped[UUID | None] = mapped_column(Id)
-    usage: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    turn_id: ColumnOf[UUID | None] = Column(Id)
+    usage: ColumnOf[dict[str, Any] | None] = Column(Json)
+    created_at: ColumnOf[datetime] = Column(UtcTime)

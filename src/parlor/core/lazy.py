@@ -1,6 +1,11 @@
-"""A room's exports, loaded when they are first asked for: its `module.py` must be readable without loading the room."""
+"""What is loaded late, or not at all.
 
-from collections.abc import Callable, Mapping
+A room's exports are loaded when they are first asked for: its `module.py` must be readable without loading the room.
+"""
+
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -15,3 +20,16 @@ def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(import_module(f"{package}.{home_of[name]}"), name)
 
     return find
+
+
+@contextmanager
+def without(package: str) -> Generator[None]:
+    """What is imported here finds that `package` is not installed, and does without it. Nothing changes when it is loaded already."""
+    is_loaded = package in sys.modules
+    if not is_loaded:
+        sys.modules[package] = None  # type: ignore[assignment]  # how an import is refused
+    try:
+        yield
+    finally:
+        if not is_loaded:
+            del sys.modules[package]

@@ -12,10 +12,13 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, cast
 
 import msgspec
-import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
+from parlor.core.lazy import without
 from parlor.core.redaction import redact, scrub
+
+with without("rich"):  # for coloured tracebacks, which are never ours: see `Rendering`
+    import structlog
 
 Entry = MutableMapping[str, Any]
 

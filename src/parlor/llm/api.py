@@ -1,17 +1,16 @@
 """Which models a caller may name."""
 
-from dishka.integrations.fastapi import DishkaRoute, FromDishka
-from fastapi import APIRouter
+from dishka.integrations.fastapi import FromDishka
 
 from parlor.accounts import ChatReadDep
 from parlor.core.errors import Unauthenticated
-from parlor.core.web.problems import documents
+from parlor.core.web import Router, documents
 from parlor.llm.access import ModelAccess
 from parlor.llm.registry import ModelInfo, ModelRegistry
 from parlor.llm.schemas import ModelPage, ModelRead, PriceRead
 from parlor.wallet import PriceBook
 
-router = APIRouter(route_class=DishkaRoute, tags=["models"])
+router = Router(tags=["models"])
 
 
 @router.get("/models", responses=documents(Unauthenticated))

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.llm.capabilities import Capability
 from parlor.llm.pricing import PriceSource
 from parlor.wallet import MOST_MICROS
@@ -16,14 +17,12 @@ if TYPE_CHECKING:
 MicrosPerMtok = Annotated[int, Field(strict=True, ge=0, le=MOST_MICROS, description="Micro-credits per million tokens.")]
 
 
-class PriceRead(BaseModel):
+class PriceRead(Reply):
     input_micros_per_mtok: int
     output_micros_per_mtok: int
 
 
-class PriceUpdate(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class PriceUpdate(Body):
     model: str = Field(min_length=1, max_length=300, description="Its name, or an alias.")
     input_micros_per_mtok: MicrosPerMtok
     output_micros_per_mtok: MicrosPerMtok
@@ -47,7 +46,7 @@ class ListedPriceRead(PriceRead):
         )
 
 
-class ModelRead(BaseModel):
+class ModelRead(Reply):
     name: str = Field(description="What a request names: provider/model.")
     provider: str
     is_default: bool
@@ -60,6 +59,6 @@ class ModelRead(BaseModel):
     groups: list[str] = Field(description="For whom it is kept: one's own of its groups, all of them for administrators. Empty: for everybody.")
 
 
-class ModelPage(BaseModel):
+class ModelPage(Reply):
     items: list[ModelRead]
     next_cursor: str | None = None

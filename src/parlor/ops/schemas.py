@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from parlor.core.health import Status
+from parlor.core.web.schemas import Reply
 from parlor.ops.board import Observation
 
 
-class Alive(BaseModel):
+class Alive(Reply):
     status: str = "ok"
 
 
-class ComponentRead(BaseModel):
+class ComponentRead(Reply):
     """One part of the house. `last_error`, `latency_ms`, `details` and `advice` are there for administrators and the health token only."""
 
     status: Status
@@ -33,18 +34,18 @@ class ComponentRead(BaseModel):
         )
 
 
-class HealthRead(BaseModel):
+class HealthRead(Reply):
     status: Status
     components: dict[str, ComponentRead]
 
 
-class ModuleRead(BaseModel):
+class ModuleRead(Reply):
     name: str
     origin: str = Field(description='"built-in", "installed: <distribution>" or the folder it was found in.')
     on: bool
     health: Status | None = Field(description="Of the part that has the module's name; null when it has no check of its own, or is off.")
 
 
-class ModuleList(BaseModel):
+class ModuleList(Reply):
     items: list[ModuleRead]
     next_cursor: None = None

@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Header
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.prompts.composing import Mode
 from parlor.prompts.customization import Draft
 from parlor.prompts.templates import SLOT_PATTERN
@@ -16,10 +17,8 @@ IdempotencyHeader = Annotated[str | None, Header(alias="Idempotency-Key", descri
 AgentName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class CustomizationWrite(BaseModel):
+class CustomizationWrite(Body):
     """A layer over the prompt of an agent. It may use values such as `{{user.display_name}}` and `{{date}}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     agent_name: AgentName
     mode: Mode = Field(description="append, prepend: after or before the agent's prompt. replace: in its place. slot: into a slot of it.")
@@ -40,10 +39,8 @@ class CustomizationWrite(BaseModel):
         return Draft(self.mode, self.content, self.slot, self.priority, self.is_active)
 
 
-class CustomizationRead(BaseModel):
+class CustomizationRead(Reply):
     """`base_version` is that of the agent's prompt when this was written over it."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: UUID
     agent_name: str

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Text
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, UtcTime
 
 
 class PromptCustomization(Base):
@@ -19,17 +18,17 @@ class PromptCustomization(Base):
         Index("ix_prompt_customizations_account_id_agent_name", "account_id", "agent_name"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    agent_name: Mapped[str] = mapped_column(String(200))
-    mode: Mapped[str] = mapped_column(String(10))
-    slot: Mapped[str | None] = mapped_column(String(64))
-    content: Mapped[str] = mapped_column(Text)
-    priority: Mapped[int] = mapped_column(Integer)
-    is_active: Mapped[bool] = mapped_column(Boolean)
-    base_version: Mapped[str] = mapped_column(String(12))
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    agent_name: ColumnOf[str] = Column(String(200))
+    mode: ColumnOf[str] = Column(String(10))
+    slot: ColumnOf[str | None] = Column(String(64))
+    content: ColumnOf[str] = Column(Text)
+    priority: ColumnOf[int] = Column(Integer)
+    is_active: ColumnOf[bool] = Column(Boolean)
+    base_version: ColumnOf[str] = Column(String(12))
     """Of the agent's prompt when this was written over it."""
-    revision: Mapped[int] = mapped_column(Integer)
+    revision: ColumnOf[int] = Column(Integer)
     """Counts the changes, so that whoever has composed a prompt can tell that it is not the newest: times can be the same twice."""
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)

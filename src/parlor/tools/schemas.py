@@ -2,10 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from parlor.core.web.schemas import Body, Reply
 
 
-class ToolRead(BaseModel):
+class ToolRead(Reply):
     name: str
     description: str
     parameters: dict[str, Any] = Field(description="JSON schema of the arguments.")
@@ -13,13 +15,11 @@ class ToolRead(BaseModel):
     policy: Literal["allow", "ask"] = Field(description="`ask`: a person decides about each call.")
 
 
-class ToolList(BaseModel):
+class ToolList(Reply):
     items: list[ToolRead]
 
 
-class ToolCallCreate(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ToolCallCreate(Body):
     arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
     confirm: str | None = Field(default=None, max_length=200, description="What a refusal with `tools.approval_required` gave: you have looked at the call.")
     answers: dict[str, dict[str, Any]] = Field(
@@ -27,7 +27,7 @@ class ToolCallCreate(BaseModel):
     )
 
 
-class ToolCallRead(BaseModel):
+class ToolCallRead(Reply):
     """Either `result` or `error`: a tool that failed is an answer too."""
 
     result: Any = None

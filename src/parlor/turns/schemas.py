@@ -5,19 +5,20 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from parlor.core.web.schemas import Reply
 from parlor.turns.states import Reason, TurnState
 
 
-class UsageRead(BaseModel):
+class UsageRead(Reply):
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
 
 
-class QuestionRead(BaseModel):
+class QuestionRead(Reply):
     """What a turn wants to know from a person: leave for a tool call, a form, or a sign-in."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, from_attributes=True)
@@ -33,7 +34,7 @@ class QuestionRead(BaseModel):
     expires_at: datetime
 
 
-class TurnRead(BaseModel):
+class TurnRead(Reply):
     """One question and its answer."""
 
     id: UUID

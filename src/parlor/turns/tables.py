@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, ColumnOf, Id, Json, UtcTime
 
 _BUSY = text("state IN ('queued', 'running', 'awaiting_input')")
 _LEASED = text("state IN ('queued', 'running')")
@@ -27,33 +26,33 @@ class Turn(Base):
         WITHOUT_ROWID,
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    session_id: Mapped[UUID | None] = mapped_column(Id)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    session_id: ColumnOf[UUID | None] = Column(Id)
     """None once the session was deleted: the turn stays for the books and is visible to nobody."""
-    question_id: Mapped[UUID] = mapped_column(Id)
-    answer_id: Mapped[UUID] = mapped_column(Id)
+    question_id: ColumnOf[UUID] = Column(Id)
+    answer_id: ColumnOf[UUID] = Column(Id)
     """Given out in T1; a message of this id exists only once there is something to keep."""
-    agent: Mapped[str] = mapped_column(String(200))
-    model: Mapped[str] = mapped_column(String(300))
+    agent: ColumnOf[str] = Column(String(200))
+    model: ColumnOf[str] = Column(String(300))
     """The one that was asked; once the turn has ended, the one that answered."""
-    state: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str | None] = mapped_column(String(40))
-    epoch: Mapped[int] = mapped_column(Integer)
-    lease_owner: Mapped[UUID | None] = mapped_column(Id)
-    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    is_stop_requested: Mapped[bool] = mapped_column(Boolean)
-    input_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
-    output_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
+    state: ColumnOf[str] = Column(String(20))
+    reason: ColumnOf[str | None] = Column(String(40))
+    epoch: ColumnOf[int] = Column(Integer)
+    lease_owner: ColumnOf[UUID | None] = Column(Id)
+    lease_expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    is_stop_requested: ColumnOf[bool] = Column(Boolean)
+    input_micros_per_mtok: ColumnOf[int] = Column(BigInteger)
+    output_micros_per_mtok: ColumnOf[int] = Column(BigInteger)
     """The price when the turn began: an old charge can always be explained."""
-    price_version_id: Mapped[UUID | None] = mapped_column(Id)
+    price_version_id: ColumnOf[UUID | None] = Column(Id)
     """Where that price came from, if an administrator had set it."""
-    prompt_tokens_estimate: Mapped[int] = mapped_column(Integer)
-    hold_micros: Mapped[int] = mapped_column(BigInteger)
-    usage: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    charge_micros: Mapped[int | None] = mapped_column(BigInteger)
-    started_at: Mapped[datetime] = mapped_column(UtcTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    prompt_tokens_estimate: ColumnOf[int] = Column(Integer)
+    hold_micros: ColumnOf[int] = Column(BigInteger)
+    usage: ColumnOf[dict[str, Any] | None] = Column(Json)
+    charge_micros: ColumnOf[int | None] = Column(BigInteger)
+    started_at: ColumnOf[datetime] = Column(UtcTime)
+    ended_at: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class TurnSegment(Base):
@@ -65,10 +64,10 @@ class TurnSegment(Base):
     __tablename__ = "turn_segments"
     __table_args__ = WITHOUT_ROWID
 
-    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"), primary_key=True)
-    first: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    last: Mapped[int] = mapped_column(BigInteger)
-    entries: Mapped[str] = mapped_column(Text)
+    turn_id: ColumnOf[UUID] = Column(Id, ForeignKey("turns.id"), primary_key=True)
+    first: ColumnOf[int] = Column(BigInteger, primary_key=True)
+    last: ColumnOf[int] = Column(BigInteger)
+    entries: ColumnOf[str] = Column(Text)
 
 
 class TurnStep(Base):
@@ -77,18 +76,18 @@ class TurnStep(Base):
     __tablename__ = "turn_steps"
     __table_args__ = (Index("ix_turn_steps_turn", "turn_id"),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"))
-    epoch: Mapped[int] = mapped_column(Integer)
-    call_id: Mapped[str] = mapped_column(Text)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    turn_id: ColumnOf[UUID] = Column(Id, ForeignKey("turns.id"))
+    epoch: ColumnOf[int] = Column(Integer)
+    call_id: ColumnOf[str] = Column(Text)
     """As the provider made it: some carry hundreds of characters of their own state in it."""
-    tool: Mapped[str] = mapped_column(String(200))
-    arguments: Mapped[Any] = mapped_column(Json)
-    state: Mapped[str] = mapped_column(String(20))
+    tool: ColumnOf[str] = Column(String(200))
+    arguments: ColumnOf[Any] = Column(Json)
+    state: ColumnOf[str] = Column(String(20))
     """started, done, failed, unknown_outcome; asked: the tool needs a person first, and has done nothing"""
-    outcome: Mapped[Any] = mapped_column(Json, nullable=True)
-    started_at: Mapped[datetime] = mapped_column(UtcTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    outcome: ColumnOf[Any | None] = Column(Json)
+    started_at: ColumnOf[datetime] = Column(UtcTime)
+    ended_at: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class TurnQuestion(Base):
@@ -100,26 +99,26 @@ class TurnQuestion(Base):
         Index("ix_turn_questions_open", "expires_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"))
-    call_id: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(String(20))
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    turn_id: ColumnOf[UUID] = Column(Id, ForeignKey("turns.id"))
+    call_id: ColumnOf[str] = Column(Text)
+    kind: ColumnOf[str] = Column(String(20))
     """approval, form, signin"""
-    tool: Mapped[str] = mapped_column(String(200))
-    arguments: Mapped[Any] = mapped_column(Json, nullable=True)
-    arguments_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    tool: ColumnOf[str] = Column(String(200))
+    arguments: ColumnOf[Any | None] = Column(Json)
+    arguments_hash: ColumnOf[bytes] = Column(LargeBinary(32))
     """Of the tool's name and its arguments: what is run after a yes is what was shown."""
-    key: Mapped[str] = mapped_column(String(200))
+    key: ColumnOf[str] = Column(String(200))
     """Which question of the call it is, in the tool's own words; empty for an approval."""
-    text: Mapped[str] = mapped_column(Text)
-    schema: Mapped[Any] = mapped_column(Json, nullable=True)
-    url: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(20))
+    text: ColumnOf[str] = Column(Text)
+    schema: ColumnOf[Any | None] = Column(Json)
+    url: ColumnOf[str | None] = Column(Text)
+    state: ColumnOf[str] = Column(String(20))
     """open, answered, void"""
-    answer: Mapped[Any] = mapped_column(Json, nullable=True)
-    asked_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcTime)
-    answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    answer: ColumnOf[Any | None] = Column(Json)
+    asked_at: ColumnOf[datetime] = Column(UtcTime)
+    expires_at: ColumnOf[datetime] = Column(UtcTime)
+    answered_at: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class TurnContinuation(Base):
@@ -128,5 +127,5 @@ class TurnContinuation(Base):
     __tablename__ = "turn_continuations"
     __table_args__ = WITHOUT_ROWID
 
-    turn_id: Mapped[UUID] = mapped_column(Id, ForeignKey("turns.id"), primary_key=True)
-    state: Mapped[str] = mapped_column(Text)
+    turn_id: ColumnOf[UUID] = Column(Id, ForeignKey("turns.id"), primary_key=True)
+    state: ColumnOf[str] = Column(Text)

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Header
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.wallet.credits import LONGEST_NOTE, LONGEST_REFERENCE
 from parlor.wallet.price import MOST_MICROS
 
@@ -29,17 +30,13 @@ NoteText = Annotated[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class GrantCreate(_Body):
+class GrantCreate(Body):
     amount_micros: Amount
     reference: Reference
     note: NoteText | None = None
 
 
-class RefundCreate(_Body):
+class RefundCreate(Body):
     """Of the charge of a turn, or of the one with this entry in the user's ledger: name one of the two."""
 
     turn_id: UUID | None = None
@@ -55,18 +52,14 @@ class RefundCreate(_Body):
         return self
 
 
-class WalletRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class WalletRead(Reply):
     account_id: UUID
     available_micros: int = Field(description="What can be spent now.")
     held_micros: int = Field(description="Set aside for turns that are not over.")
     posted_micros: int = Field(description="What the ledger says: available and held together.")
 
 
-class EntryRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class EntryRead(Reply):
     id: UUID
     kind: Literal["bonus", "grant", "charge", "refund", "voucher", "payment"]
     amount_micros: int = Field(description="Below zero for a charge.")

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, ColumnOf, Id, UtcTime
 
 
 class Wallet(Base):
@@ -22,12 +21,12 @@ class Wallet(Base):
         WITHOUT_ROWID,
     )
 
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
-    available_micros: Mapped[int] = mapped_column(BigInteger)
-    held_micros: Mapped[int] = mapped_column(BigInteger)
-    entry_count: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    has_budget: Mapped[bool] = mapped_column(Boolean)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"), primary_key=True)
+    available_micros: ColumnOf[int] = Column(BigInteger)
+    held_micros: ColumnOf[int] = Column(BigInteger)
+    entry_count: ColumnOf[int] = Column(BigInteger)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    has_budget: ColumnOf[bool] = Column(Boolean)
     """Whether the account, or one of its API keys, has a budget: then, and only then, a hold looks for it."""
 
 
@@ -50,23 +49,23 @@ class HoldRow(Base):
         WITHOUT_ROWID,
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    turn_id: Mapped[UUID | None] = mapped_column(Id)
-    purpose: Mapped[str] = mapped_column(String(40))
-    amount_micros: Mapped[int] = mapped_column(BigInteger)
-    charge_micros: Mapped[int] = mapped_column(BigInteger)
-    overrun_micros: Mapped[int] = mapped_column(BigInteger)
-    state: Mapped[str] = mapped_column(String(10))
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    resolved_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    model: Mapped[str | None] = mapped_column(String(300))
-    agent: Mapped[str | None] = mapped_column(String(200))
-    session_id: Mapped[UUID | None] = mapped_column(Id)
-    api_key_id: Mapped[UUID | None] = mapped_column(Id)
-    input_tokens: Mapped[int] = mapped_column(BigInteger)
-    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    turn_id: ColumnOf[UUID | None] = Column(Id)
+    purpose: ColumnOf[str] = Column(String(40))
+    amount_micros: ColumnOf[int] = Column(BigInteger)
+    charge_micros: ColumnOf[int] = Column(BigInteger)
+    overrun_micros: ColumnOf[int] = Column(BigInteger)
+    state: ColumnOf[str] = Column(String(10))
+    expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    resolved_at: ColumnOf[datetime | None] = Column(UtcTime)
+    model: ColumnOf[str | None] = Column(String(300))
+    agent: ColumnOf[str | None] = Column(String(200))
+    session_id: ColumnOf[UUID | None] = Column(Id)
+    api_key_id: ColumnOf[UUID | None] = Column(Id)
+    input_tokens: ColumnOf[int] = Column(BigInteger)
+    output_tokens: ColumnOf[int] = Column(BigInteger)
     """What was used, for `GET /wallet/usage`: 0 until it is settled."""
 
 
@@ -82,13 +81,13 @@ class LedgerTransaction(Base):
         CheckConstraint("kind IN ('bonus', 'grant', 'charge', 'refund', 'voucher', 'payment')", name="kind"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(10))
-    reference: Mapped[str] = mapped_column(String(255))
-    turn_id: Mapped[UUID | None] = mapped_column(Id)
-    model: Mapped[str | None] = mapped_column(String(255))
-    explanation: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    kind: ColumnOf[str] = Column(String(10))
+    reference: ColumnOf[str] = Column(String(255))
+    turn_id: ColumnOf[UUID | None] = Column(Id)
+    model: ColumnOf[str | None] = Column(String(255))
+    explanation: ColumnOf[str] = Column(Text)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class LedgerEntry(Base):
@@ -112,13 +111,13 @@ class LedgerEntry(Base):
         Index("ix_ledger_entries_transaction_id", "transaction_id"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"))
-    account_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("wallets.account_id"))
-    number: Mapped[int | None] = mapped_column(BigInteger)
-    platform: Mapped[str | None] = mapped_column(String(10))
-    amount_micros: Mapped[int] = mapped_column(BigInteger)
-    balance_micros: Mapped[int | None] = mapped_column(BigInteger)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    transaction_id: ColumnOf[UUID] = Column(Id, ForeignKey("ledger_transactions.id"))
+    account_id: ColumnOf[UUID | None] = Column(Id, ForeignKey("wallets.account_id"))
+    number: ColumnOf[int | None] = Column(BigInteger)
+    platform: ColumnOf[str | None] = Column(String(10))
+    amount_micros: ColumnOf[int] = Column(BigInteger)
+    balance_micros: ColumnOf[int | None] = Column(BigInteger)
 
 
 class Refund(Base):
@@ -127,9 +126,9 @@ class Refund(Base):
     __tablename__ = "refunds"
     __table_args__ = (CheckConstraint("amount_micros > 0", name="amount_above_zero"), Index("ix_refunds_charge_id", "charge_id"))
 
-    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
-    charge_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"))
-    amount_micros: Mapped[int] = mapped_column(BigInteger)
+    transaction_id: ColumnOf[UUID] = Column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
+    charge_id: ColumnOf[UUID] = Column(Id, ForeignKey("ledger_transactions.id"))
+    amount_micros: ColumnOf[int] = Column(BigInteger)
 
 
 class LedgerNote(Base):
@@ -138,11 +137,11 @@ class LedgerNote(Base):
     __tablename__ = "ledger_notes"
     __table_args__ = (Index("ix_ledger_notes_account_id", "account_id"),)
 
-    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("wallets.account_id"))
+    transaction_id: ColumnOf[UUID] = Column(Id, ForeignKey("ledger_transactions.id"), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("wallets.account_id"))
     """Whose wallet it is about."""
-    made_by: Mapped[UUID | None] = mapped_column(Id)
-    note: Mapped[str] = mapped_column(String(500))
+    made_by: ColumnOf[UUID | None] = Column(Id)
+    note: ColumnOf[str] = Column(String(500))
 
 
 class PriceVersion(Base):
@@ -154,12 +153,12 @@ class PriceVersion(Base):
         Index("ix_price_versions_model", "model", "id"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    model: Mapped[str] = mapped_column(String(300))
-    input_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
-    output_micros_per_mtok: Mapped[int] = mapped_column(BigInteger)
-    set_by: Mapped[UUID | None] = mapped_column(Id)
-    valid_from: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    model: ColumnOf[str] = Column(String(300))
+    input_micros_per_mtok: ColumnOf[int] = Column(BigInteger)
+    output_micros_per_mtok: ColumnOf[int] = Column(BigInteger)
+    set_by: ColumnOf[UUID | None] = Column(Id)
+    valid_from: ColumnOf[datetime] = Column(UtcTime)
 
 
 class Voucher(Base):
@@ -168,17 +167,17 @@ class Voucher(Base):
     __tablename__ = "vouchers"
     __table_args__ = (CheckConstraint("use_count BETWEEN 0 AND max_uses", name="uses"), CheckConstraint("amount_micros > 0", name="amount_above_zero"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    code_end: Mapped[str] = mapped_column(String(8))
-    amount_micros: Mapped[int] = mapped_column(BigInteger)
-    max_uses: Mapped[int] = mapped_column(Integer)
-    use_count: Mapped[int] = mapped_column(Integer)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    note: Mapped[str | None] = mapped_column(String(200))
-    made_by: Mapped[UUID | None] = mapped_column(Id)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    code_hash: ColumnOf[bytes] = Column(LargeBinary(32), unique=True)
+    code_end: ColumnOf[str] = Column(String(8))
+    amount_micros: ColumnOf[int] = Column(BigInteger)
+    max_uses: ColumnOf[int] = Column(Integer)
+    use_count: ColumnOf[int] = Column(Integer)
+    expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    revoked_at: ColumnOf[datetime | None] = Column(UtcTime)
+    note: ColumnOf[str | None] = Column(String(200))
+    made_by: ColumnOf[UUID | None] = Column(Id)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class VoucherUse(Base):
@@ -187,10 +186,10 @@ class VoucherUse(Base):
     __tablename__ = "voucher_uses"
     __table_args__ = (UniqueConstraint("transaction_id"), Index("ix_voucher_uses_account_id", "account_id"))
 
-    voucher_id: Mapped[UUID] = mapped_column(Id, ForeignKey("vouchers.id"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("wallets.account_id"), primary_key=True)
-    transaction_id: Mapped[UUID] = mapped_column(Id, ForeignKey("ledger_transactions.id"))
-    used_at: Mapped[datetime] = mapped_column(UtcTime)
+    voucher_id: ColumnOf[UUID] = Column(Id, ForeignKey("vouchers.id"), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("wallets.account_id"), primary_key=True)
+    transaction_id: ColumnOf[UUID] = Column(Id, ForeignKey("ledger_transactions.id"))
+    used_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class Budget(Base):
@@ -203,11 +202,11 @@ class Budget(Base):
         Index("ix_budgets_account_id", "account_id"),
     )
 
-    owner_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    period: Mapped[str] = mapped_column(String(5), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    limit_micros: Mapped[int] = mapped_column(BigInteger)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    owner_id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    period: ColumnOf[str] = Column(String(5), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    limit_micros: ColumnOf[int] = Column(BigInteger)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class BudgetUse(Base):
@@ -216,7 +215,7 @@ class BudgetUse(Base):
     __tablename__ = "budget_uses"
     __table_args__ = (CheckConstraint("used_micros >= 0", name="used_not_below_zero"),)
 
-    owner_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    period: Mapped[str] = mapped_column(String(5), primary_key=True)
-    starts_on: Mapped[str] = mapped_column(String(10), primary_key=True)
-    used_micros: Mapped[int] = mapped_column(BigInteger)
+    owner_id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    period: ColumnOf[str] = Column(String(5), primary_key=True)
+    starts_on: ColumnOf[str] = Column(String(10), primary_key=True)
+    used_micros: ColumnOf[int] = Column(BigInteger)

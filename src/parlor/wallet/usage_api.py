@@ -6,19 +6,18 @@ from uuid import UUID
 
 from dishka.integrations.fastapi import FromDishka
 from fastapi import Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from parlor.accounts import AccountDirectory, AccountNotFound, AdminDep, AdministratorsOnly, WalletReadDep
 from parlor.core.db import Database
 from parlor.core.web import Router, documents
+from parlor.core.web.schemas import Reply
 from parlor.wallet.usage import InvalidPeriod, Stretch, Usage, UsageBy, UsageOfAllBy, UsageReport, stretch_of
 
 router = Router(tags=["wallet"])
 
 
-class UsageItemRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class UsageItemRead(Reply):
     key: str | None = Field(description="A date, a name or an id; null where there was no agent, session or API key.")
     turns: int = Field(description="Turns, and single calls of a model, that were settled.")
     input_tokens: int
@@ -26,7 +25,7 @@ class UsageItemRead(BaseModel):
     amount_micros: int = Field(description="What was charged.")
 
 
-class UsageRead(BaseModel):
+class UsageRead(Reply):
     """Days in their order, all else by what it cost, the dearest first."""
 
     since: datetime = Field(serialization_alias="from")

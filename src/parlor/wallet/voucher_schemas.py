@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.wallet.schemas import Amount
 from parlor.wallet.vouchers import LONGEST_NOTE, MOST_USES, NewVoucher, VoucherOrder
 
@@ -14,11 +15,7 @@ Code = Annotated[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class VoucherCreate(_Body):
+class VoucherCreate(Body):
     amount_micros: Amount
     code: Code | None = Field(default=None, description="4 to 64 letters and digits. Without it a code of 80 random bits is made.")
     max_uses: int = Field(default=1, strict=True, ge=1, le=MOST_USES, description="How many accounts may use it, each once.")
@@ -29,13 +26,11 @@ class VoucherCreate(_Body):
         return VoucherOrder(**self.model_dump(), made_by=made_by)
 
 
-class VoucherUseCreate(_Body):
+class VoucherUseCreate(Body):
     code: Code
 
 
-class VoucherRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
+class VoucherRead(Reply):
     id: UUID
     code_end: str = Field(description="The last characters of the code, to tell vouchers apart.")
     amount_micros: int

@@ -6,32 +6,28 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, LargeBinary, MetaData, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Text, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from parlor.core.db import Database, Id, Json, Transaction, UtcTime, statement
+from parlor.core.db import Base, ColumnOf, Database, Id, Json, Transaction, UtcTime, statement
 
 
-class Registry(DeclarativeBase):
+class Specimen(Base):
     metadata = MetaData()
-
-
-class Specimen(Registry):
     __tablename__ = "specimens"
     __table_args__ = (Index("uq_specimens_one_open", "label", unique=True, sqlite_where=text("is_open"), postgresql_where=text("is_open")),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    at: Mapped[datetime | None] = mapped_column(UtcTime)
-    body: Mapped[Any] = mapped_column(Json, nullable=True)
-    label: Mapped[str | None] = mapped_column(String(50))
-    story: Mapped[str | None] = mapped_column(Text)
-    count: Mapped[int | None] = mapped_column(Integer)
-    micros: Mapped[int | None] = mapped_column(BigInteger)
-    is_open: Mapped[bool | None] = mapped_column(Boolean)
-    share: Mapped[float | None] = mapped_column(Float)
-    bytes_: Mapped[bytes | None] = mapped_column("bytes", LargeBinary)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    at: ColumnOf[datetime | None] = Column(UtcTime)
+    body: ColumnOf[Any | None] = Column(Json)
+    label: ColumnOf[str | None] = Column(String(50))
+    story: ColumnOf[str | None] = Column(Text)
+    count: ColumnOf[int | None] = Column(Integer)
+    micros: ColumnOf[int | None] = Column(BigInteger)
+    is_open: ColumnOf[bool | None] = Column(Boolean)
+    share: ColumnOf[float | None] = Column(Float)
+    bytes_: ColumnOf[bytes | None] = Column("bytes", LargeBinary)
 
 
 def _run_ddl(sql: str) -> Callable[[Transaction], None]:

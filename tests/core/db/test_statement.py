@@ -5,10 +5,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Integer, MetaData, String, bindparam, case, delete, func, or_, select, text, update
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Column, Integer, MetaData, String, bindparam, case, delete, func, or_, select, text, update
 
-from parlor.core.db import Database, Transaction, columns_of, in_ids, insert, statement
+from parlor.core.db import Base, ColumnOf, Database, Transaction, columns_of, in_ids, insert, statement
 from parlor.core.db.statement import POSTGRES, SQLITE
 from parlor.core.ids import new_id
 from tests.core.db.conftest import Specimen
@@ -221,15 +220,12 @@ async def test_a_missing_and_an_unknown_value_are_refused(specimens: Database) -
         await specimens.read(unknown)
 
 
-class OtherRegistry(DeclarativeBase):
+class WithDefault(Base):
     metadata = MetaData()
-
-
-class WithDefault(OtherRegistry):
     __tablename__ = "with_default"
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    made_by: Mapped[str] = mapped_column(String, default="nobody")
-    changed_by: Mapped[str] = mapped_column(String, onupdate="nobody")
+    id: ColumnOf[int] = Column(Integer, primary_key=True, autoincrement=False)
+    made_by: ColumnOf[str] = Column(String, default="nobody")
+    changed_by: ColumnOf[str] = Column(String, onupdate="nobody")
 
 
 @pytest.mark.parametrize("dialect", [SQLITE, POSTGRES], ids=["sqlite", "postgres"])

@@ -4,6 +4,7 @@ from time import perf_counter
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 
 from parlor.core.web.routing import HouseRouter, Router, fixed_beginning
 from tests.core.web.conftest import Site
@@ -91,4 +92,54 @@ def house_with(rooms: int) -> HouseRouter:
 def matched(router: APIRouter, paths: Iterable[str]) -> list[str]:
     house = HouseRouter.of(FastAPI())
     house.adopt(router, "")
-    return [next(route.path for regex, _, route in house._candidates(path) if regex.match(path)) for path in paths]  # pyright: ignore[reportPrivateUsage]  # the choice itself
+    return [next(placed.path for placed in house._candidates(path) if placed.pattern[0].match(path)) for path in paths]  # pyright: ignore[reportPrivateUsage]  # the choice itself
+
+
+def described(house: HouseRouter) -> list[str]:
+    return [placed.path for placed in house._placed if "route" in vars(placed.declared)]  # pyright: ignore[reportPrivateUsage]  # what was described is seen nowhere else
+
+
+def test_a_route_is_described_when_somebody_asks_for_it_and_no_other_is() -> None:
+    house = house_with(3)
+    client = TestClient(app_of(house))
+    assert described(house) == []
+    assert client.get("/api/v1/nowhere").status_code == 404
+    assert client.post("/api/v1/room1/x").status_code == 405
+    assert described(house) == []
+    assert client.get("/api/v1/room1/x").json() == "x"
+    assert described(house) == ["/api/v1/room1/{name}"]
+
+
+def test_whoever_lists_the_routes_gets_all_of_them_once() -> None:
+    house = house_with(3)
+    paths = [f"/api/v1/room{number}/{{name}}" for number in range(3)]
+    assert [each.path for each in house.routes if isinstance(each, APIRoute)] == paths == described(house)
+    room = Router(prefix="/late")
+    room.add_api_route("", lambda: 1)
+    house.adopt(room, "")
+    assert [each.path for each in house.routes if isinstance(each, APIRoute)] == [*paths, "/late"]
+
+
+def test_a_room_that_is_included_by_fastapi_itself_has_its_routes() -> None:
+    room = Router(prefix="/room", tags=["a"])
+    room.add_api_route("/x", lambda: 1)
+    app = FastAPI()
+    app.include_router(room)
+    assert TestClient(app).get("/room/x").json() == 1
+
+
+def test_what_is_added_to_the_house_as_to_any_router_is_found() -> None:
+    house = house_with(1)
+    app = app_of(house)
+    app.add_api_route("/plain", lambda: "plain")
+    mounted = FastAPI()
+    mounted.add_api_route("/inside", lambda: "inside")
+    app.mount("/mounted", mounted)
+    client = TestClient(app)
+    assert [client.get(path).json() for path in ("/plain", "/mounted/inside", "/api/v1/room0/x")] == ["plain", "inside", "x"]
+
+
+def app_of(house: HouseRouter) -> FastAPI:
+    app = FastAPI()
+    app.router = house
+    return app

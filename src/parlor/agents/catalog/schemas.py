@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from parlor.agents.catalog.known import KnownAgent, Source
 from parlor.agents.definition import NAME_PATTERN, AgentDefinition, AgentLimits, Kind
+from parlor.core.web.schemas import Body, Reply
 from parlor.llm import ModelParams
 from parlor.tools import ToolCaller
 
@@ -17,10 +18,8 @@ Globs = Annotated[list[Glob], Field(max_length=200)]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-class AgentUpdate(BaseModel):
+class AgentUpdate(Body):
     """The whole agent: what is left out gets its default."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str = Field(default="", max_length=200)
     description: str = Field(default="", max_length=2_000)
@@ -50,7 +49,7 @@ class AgentCreate(AgentUpdate):
     name: Name
 
 
-class AgentRead(BaseModel):
+class AgentRead(Reply):
     name: str
     title: str
     description: str
@@ -83,31 +82,31 @@ class AgentRead(BaseModel):
         return cls.model_validate({**definition, **rest, "created_at": known.created_at, "updated_at": known.updated_at})
 
 
-class AgentVersionRead(BaseModel):
+class AgentVersionRead(Reply):
     version: int
     definition: dict[str, Any]
     author_id: UUID | None = Field(description="Null once that account is erased.")
     created_at: datetime
 
 
-class OfferedAgent(BaseModel):
+class OfferedAgent(Reply):
     name: str
     title: str
     description: str
 
 
-class OfferedTool(BaseModel):
+class OfferedTool(Reply):
     name: str
     description: str
 
 
-class OfferedModel(BaseModel):
+class OfferedModel(Reply):
     name: str
     is_default: bool
     capabilities: dict[str, bool]
 
 
-class Capabilities(BaseModel):
+class Capabilities(Reply):
     agents: list[OfferedAgent]
     tools: list[OfferedTool]
     models: list[OfferedModel]

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Text
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, UtcTime
 
 
 class GraphThread(Base):
@@ -15,13 +14,13 @@ class GraphThread(Base):
     __tablename__ = "graph_threads"
     __table_args__ = (Index("ix_graph_threads_account_id", "account_id"), Index("ix_graph_threads_session_id", "session_id"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    session_id: Mapped[UUID] = mapped_column(Id)
-    agent: Mapped[str] = mapped_column(String(200))
-    answer_id: Mapped[UUID | None] = mapped_column(Id)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    session_id: ColumnOf[UUID] = Column(Id)
+    agent: ColumnOf[str] = Column(String(200))
+    answer_id: ColumnOf[UUID | None] = Column(Id)
     """The message that it stands at: a question that follows another one begins a new thread. None while a turn is in it, and after one that broke off."""
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class GraphCheckpoint(Base):
@@ -29,15 +28,15 @@ class GraphCheckpoint(Base):
 
     __tablename__ = "graph_checkpoints"
 
-    thread_id: Mapped[UUID] = mapped_column(Id, ForeignKey("graph_threads.id", ondelete="CASCADE"), primary_key=True)
-    namespace: Mapped[str] = mapped_column(Text, primary_key=True)
-    checkpoint_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    thread_id: ColumnOf[UUID] = Column(Id, ForeignKey("graph_threads.id", ondelete="CASCADE"), primary_key=True)
+    namespace: ColumnOf[str] = Column(Text, primary_key=True)
+    checkpoint_id: ColumnOf[str] = Column(String(64), primary_key=True)
     """Of LangGraph's making: later ones sort after earlier ones."""
-    parent_id: Mapped[str | None] = mapped_column(String(64))
-    type: Mapped[str] = mapped_column(String(20))
+    parent_id: ColumnOf[str | None] = Column(String(64))
+    type: ColumnOf[str] = Column(String(20))
     """How `checkpoint` and `checkpoint_metadata` are serialized."""
-    checkpoint: Mapped[bytes] = mapped_column(LargeBinary)
-    checkpoint_metadata: Mapped[bytes] = mapped_column(LargeBinary)
+    checkpoint: ColumnOf[bytes] = Column(LargeBinary)
+    checkpoint_metadata: ColumnOf[bytes] = Column(LargeBinary)
 
 
 class GraphWrite(Base):
@@ -46,13 +45,13 @@ class GraphWrite(Base):
     __tablename__ = "graph_writes"
     __table_args__ = (ForeignKeyConstraint(["thread_id"], ["graph_threads.id"], ondelete="CASCADE"),)
 
-    thread_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    namespace: Mapped[str] = mapped_column(Text, primary_key=True)
-    checkpoint_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    task_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    at: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    thread_id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    namespace: ColumnOf[str] = Column(Text, primary_key=True)
+    checkpoint_id: ColumnOf[str] = Column(String(64), primary_key=True)
+    task_id: ColumnOf[str] = Column(String(64), primary_key=True)
+    at: ColumnOf[int] = Column(Integer, primary_key=True, autoincrement=False)
     """Its number in the task; below zero for what is written once and overwritten."""
-    channel: Mapped[str] = mapped_column(Text)
-    task_path: Mapped[str] = mapped_column(Text)
-    type: Mapped[str] = mapped_column(String(20))
-    value: Mapped[bytes] = mapped_column(LargeBinary)
+    channel: ColumnOf[str] = Column(Text)
+    task_path: ColumnOf[str] = Column(Text)
+    type: ColumnOf[str] = Column(String(20))
+    value: ColumnOf[bytes] = Column(LargeBinary)

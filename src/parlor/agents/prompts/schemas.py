@@ -3,13 +3,14 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from parlor.agents.prompts.agent_prompts import ShownPrompt
+from parlor.core.web.schemas import Reply
 from parlor.prompts import Ignored, Mode, Part
 
 
-class PromptPartRead(BaseModel):
+class PromptPartRead(Reply):
     """`text` is as it was written, with its tags."""
 
     source: UUID | Literal["base"] = Field(serialization_alias="from", description="The id of a customization, or base: the agent's own prompt.")
@@ -33,7 +34,7 @@ class PromptPartRead(BaseModel):
         )
 
 
-class EffectivePromptRead(BaseModel):
+class EffectivePromptRead(Reply):
     """`layers` in the order in which they stand in the text, then what fills slots, then what is ignored."""
 
     text: str = Field(description="What the model would be given now. {{history}} stays, because each session has its own.")

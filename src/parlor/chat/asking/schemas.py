@@ -3,24 +3,23 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.llm import ModelParams, TextEntity
 from parlor.turns import QuestionRead, Reason, UsageRead
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Ask(Body):
     message: str
     user_id: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Who asks: oneself, or for administrators the account that is charged."
     )
 
 
-class Ask(_Body):
+class Ask(_Ask):
     session_id: UUID | None = Field(default=None, description="Without one a session is made, with this agent and this model.")
     model: Name | None = None
     params: ModelParams = Field(default_factory=ModelParams)
@@ -34,7 +33,7 @@ class AgentAsk(Ask):
     agent: Name | None = None
 
 
-class ChatReply(BaseModel):
+class ChatReply(Reply):
     """The first tool that was used, or nulls. A turn that waits for a person answers with what it has said so far, and its questions."""
 
     session_id: UUID
@@ -51,7 +50,7 @@ class ChatReply(BaseModel):
     pending: list[QuestionRead] = Field(default_factory=list[QuestionRead], description="To be answered with POST /turns/{id}/answers/{question_id}.")
 
 
-class StepRead(BaseModel):
+class StepRead(Reply):
     """A tool call. Neither `result` nor `error`: it waits for a person."""
 
     call_id: str
@@ -65,11 +64,11 @@ class AgentReply(ChatReply):
     steps: list[StepRead] = Field(description="Every tool call, in the order in which they were made.")
 
 
-class IntentAsk(_Body):
+class IntentAsk(_Ask):
     model: Name | None = None
 
 
-class IntentRead(BaseModel):
+class IntentRead(Reply):
     intent: str
     confidence: float
     entities: list[TextEntity]

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, UtcTime
 
 
 class SessionShare(Base):
@@ -18,9 +17,9 @@ class SessionShare(Base):
     __tablename__ = "session_shares"
     __table_args__ = (Index("ix_session_shares_account_id", "account_id"),)
 
-    session_id: Mapped[UUID] = mapped_column(Id, ForeignKey("sessions.id"), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    message_id: Mapped[UUID] = mapped_column(Id)
-    title: Mapped[str] = mapped_column(String(300))
-    shared_at: Mapped[datetime] = mapped_column(UtcTime)
+    session_id: ColumnOf[UUID] = Column(Id, ForeignKey("sessions.id"), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    token_hash: ColumnOf[bytes] = Column(LargeBinary(32), unique=True)
+    message_id: ColumnOf[UUID] = Column(Id)
+    title: ColumnOf[str] = Column(String(300))
+    shared_at: ColumnOf[datetime] = Column(UtcTime)

@@ -3,24 +3,25 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from parlor.chat.transfer.imports import ImportOutcome
+from parlor.core.web.schemas import Reply
 
 
-class ImportedSession(BaseModel):
+class ImportedSession(Reply):
     id: UUID
     title: str
     messages: int
 
 
-class SkippedConversation(BaseModel):
+class SkippedConversation(Reply):
     index: int = Field(description="Its place in the file, counted from 0.")
     title: str
     reason: str
 
 
-class ImportRead(BaseModel):
+class ImportRead(Reply):
     format: Literal["parlor", "chatgpt", "open_webui"]
     imported: int = Field(description="How many sessions were made.")
     sessions: list[ImportedSession]

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, Index, String
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, Json, UtcTime
 
 
 class OutboxRow(Base):
@@ -16,11 +15,11 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_created_at", "created_at"), Index("ix_outbox_account_id", "account_id"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
-    body: Mapped[Any] = mapped_column(Json)
-    account_id: Mapped[UUID | None] = mapped_column(Id)
-    actor: Mapped[str | None] = mapped_column(String(200))
-    address: Mapped[str | None] = mapped_column(String(100))
-    request_id: Mapped[str | None] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    name: ColumnOf[str] = Column(String(100))
+    body: ColumnOf[Any] = Column(Json)
+    account_id: ColumnOf[UUID | None] = Column(Id)
+    actor: ColumnOf[str | None] = Column(String(200))
+    address: ColumnOf[str | None] = Column(String(100))
+    request_id: ColumnOf[str | None] = Column(String(200))
+    created_at: ColumnOf[datetime] = Column(UtcTime)

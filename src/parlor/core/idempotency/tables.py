@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Column, Index, LargeBinary, String
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, Json, UtcTime
 
 
 class IdempotencyKey(Base):
@@ -16,11 +15,11 @@ class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index("ix_idempotency_keys_expires_at", "expires_at"),)
 
-    account_id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    route: Mapped[str] = mapped_column(String(200))
-    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    result: Mapped[Any] = mapped_column(Json, nullable=True)
-    token: Mapped[UUID | None] = mapped_column(Id)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    account_id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    key: ColumnOf[str] = Column(String(255), primary_key=True)
+    route: ColumnOf[str] = Column(String(200))
+    body_hash: ColumnOf[bytes] = Column(LargeBinary)
+    result: ColumnOf[Any | None] = Column(Json)
+    token: ColumnOf[UUID | None] = Column(Id)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    expires_at: ColumnOf[datetime] = Column(UtcTime)

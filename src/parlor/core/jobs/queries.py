@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, String, Text, bindparam, cast, delete, exists, func, null, or_, select, update
-from sqlalchemy.orm import aliased
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, in_ids, insert, statement
 from parlor.core.jobs.tables import JobRow, ScheduleRow
@@ -137,8 +136,9 @@ class Claims:
     """The statements of a runner that knows these jobs: it leaves the others to processes that can run them."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        candidate, earlier = aliased(JobRow, name="candidate"), aliased(JobRow, name="earlier")
-        waits = exists().where(earlier.order_key == candidate.order_key, earlier.id < candidate.id, earlier.due_at.is_not(None)).correlate(candidate)
+        candidates = JobRow.__table__.alias("candidate")
+        candidate, earlier = candidates.c, JobRow.__table__.alias("earlier").c
+        waits = exists().where(earlier.order_key == candidate.order_key, earlier.id < candidate.id, earlier.due_at.is_not(None)).correlate(candidates)
         may_run = (or_(*(candidate.name == name for name in sorted(names))), candidate.due_at.is_not(None), ~waits)
         self._earliest = statement(select(candidate.due_at).where(*may_run).order_by(candidate.due_at).limit(1))
         due = (

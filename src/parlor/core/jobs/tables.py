@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Column, Index, Integer, String, Text
 
-from parlor.core.db import Base, Id, Json, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, Json, UtcTime
 
 
 class JobRow(Base):
@@ -26,16 +25,16 @@ class JobRow(Base):
         Index("ix_jobs_order_key", "order_key", "id"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    args: Mapped[Any] = mapped_column(Json)
-    order_key: Mapped[str | None] = mapped_column(String(300))
-    state: Mapped[str] = mapped_column(String(10))
-    attempts: Mapped[int] = mapped_column(Integer)
-    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    lease_token: Mapped[UUID | None] = mapped_column(Id)
-    last_error: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    name: ColumnOf[str] = Column(String(200))
+    args: ColumnOf[Any] = Column(Json)
+    order_key: ColumnOf[str | None] = Column(String(300))
+    state: ColumnOf[str] = Column(String(10))
+    attempts: ColumnOf[int] = Column(Integer)
+    due_at: ColumnOf[datetime | None] = Column(UtcTime)
+    lease_token: ColumnOf[UUID | None] = Column(Id)
+    last_error: ColumnOf[str | None] = Column(Text)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class ScheduleRow(Base):
@@ -43,5 +42,5 @@ class ScheduleRow(Base):
 
     __tablename__ = "schedules"
 
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    next_due_at: Mapped[datetime] = mapped_column(UtcTime)
+    name: ColumnOf[str] = Column(String(200), primary_key=True)
+    next_due_at: ColumnOf[datetime] = Column(UtcTime)

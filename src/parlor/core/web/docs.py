@@ -1,5 +1,6 @@
 """`/openapi.json`, and `/docs`: Swagger UI from files of our own, so that reading the documentation calls nobody."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -39,12 +40,12 @@ def docs_router(description: str) -> APIRouter:
         path, media_type = _FILES[name]
         return FileResponse(path, media_type=media_type, headers=_CACHED)
 
-    # Built at the first request: it walks every model of the house.
+    # Built at the first request, beside the loop: it describes every route and every model of the house, which takes a second or two.
     document = _Document(description)
 
     @router.get("//openapi.json", include_in_schema=False, openapi_extra=PUBLIC)
     async def read_openapi(request: Request) -> Response:
-        return Response(document.read(request.app), media_type="application/json", headers={"Cache-Control": "no-cache"})
+        return Response(await asyncio.to_thread(document.read, request.app), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     return router
 

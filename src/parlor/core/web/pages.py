@@ -13,9 +13,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from fastapi import Depends, Query
-from pydantic import BaseModel
 
 from parlor.core.errors import BadRequest
+from parlor.core.web.schemas import Reply
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -31,7 +31,7 @@ class BadCursor(BadRequest):
     detail = "This cursor is not one of this list: start without a cursor."
 
 
-class Page(BaseModel, Generic[T]):
+class Page(Reply, Generic[T]):
     """One page of a list. `next_cursor` is null on the last one."""
 
     items: list[T]

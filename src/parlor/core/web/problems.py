@@ -12,13 +12,14 @@ import msgspec
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from parlor.core.errors import Invalid, NotFound, ParlorError, rule_for
 from parlor.core.web import envelopes
+from parlor.core.web.schemas import Reply
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:parlor:problem:"
@@ -47,7 +48,7 @@ _DETAILS = {404: "There is nothing at this address.", 405: "This address does no
 INTERNAL_DETAIL = "Something went wrong on our side. The request id finds it in the log."
 
 
-class FieldError(BaseModel):
+class FieldError(Reply):
     """One thing that is wrong with the request, without the value that was sent."""
 
     loc: list[str | int] = Field(description="Where it is: body, query, path or header, then the names inside.")
@@ -55,7 +56,7 @@ class FieldError(BaseModel):
     type: str
 
 
-class Problem(BaseModel):
+class Problem(Reply):
     """What every error answers with. `code` is stable; further members are facts of that code."""
 
     type: str

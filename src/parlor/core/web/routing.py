@@ -4,21 +4,22 @@
 fixed beginning of its path: FastAPI's own walk tries every route of every included router, twice, and costs more than the rest of a small request.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from copy import copy
-from re import Pattern
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from dishka.integrations.fastapi import DishkaRoute
 from fastapi import APIRouter, FastAPI, Request, params
 from fastapi.routing import APIRoute
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parlor.core.errors import UnsupportedMediaType
 from parlor.core.web import bodies
+from parlor.core.web.declared import DeclaringRouter, Placed, declared_of
 from parlor.core.web.planned import NOTHING, Plan, plan_of
 
 PUBLIC = {"x-access": "public"}
@@ -48,7 +49,16 @@ class ParlorRoute(DishkaRoute):
         # Said, because FastAPI looks for it in the signature of the response class, and fails to describe one that has none.
         options["status_code"] = options.get("status_code") or 200
         super().__init__(path, endpoint, **options)
+        self._build_validators()
         self.app = _Planned(self, self.app, takes_json=self._takes_json)
+
+    def _build_validators(self) -> None:
+        """Those of `Body` and `Reply`: FastAPI takes them for built, and hides what pydantic says of FastAPI's own use of it only while it makes them."""
+        with catch_warnings():
+            simplefilter("ignore", UnsupportedFieldAttributeWarning)
+            for field in (self.body_field, self.response_field, *self.response_fields.values()):
+                if field is not None:
+                    field._type_adapter.rebuild()  # pyright: ignore[reportPrivateUsage]  # nothing public builds it
 
     @property
     def _takes_json(self) -> bool:
@@ -98,9 +108,11 @@ def _again(request: Request, receive: Receive) -> Receive:
     return receive_again
 
 
-def Router(*, prefix: str = "", tags: Sequence[str] = (), **more: Any) -> APIRouter:  # noqa: N802  # reads as the class that it stands for
+class Router(DeclaringRouter):
     """A room's router. `prefix` stands below /api/v1; one that begins with // stands at the root."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=ParlorRoute, **more)
+
+    def __init__(self, *, prefix: str = "", tags: Sequence[str] = (), **more: Any) -> None:
+        super().__init__(prefix=prefix, tags=list(tags), route_class=ParlorRoute, **more)
 
 
 def _reading_json(handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -134,16 +146,17 @@ def _media_type(request: Request) -> str:
     return ""
 
 
-_Entry = tuple[Pattern[str], Collection[str], APIRoute]
-
-
 class HouseRouter(APIRouter):
     """All routes of the house, flat. What it does not know itself (mounts, included routers) is left to FastAPI's walk."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._index: dict[tuple[str, ...], list[_Entry]] = {}
+        self._placed: list[Placed] = []
+        self._described = 0
+        self._all: list[BaseRoute] = []
+        self._index: dict[tuple[str, ...], list[Placed]] = {}
         self._indexed = -1
+        self._walk = APIRouter(redirect_slashes=False)
+        super().__init__(**options)
 
     @classmethod
     def of(cls, app: FastAPI, **options: Any) -> "HouseRouter":
@@ -152,19 +165,30 @@ class HouseRouter(APIRouter):
         app.router = router
         return router
 
+    @property
+    def routes(self) -> list[BaseRoute]:  # all of them, described, as from any router
+        new, self._described = self._placed[self._described :], len(self._placed)
+        self._all.extend(placed.route for placed in new)
+        return self._all
+
+    @routes.setter
+    def routes(self, routes: list[BaseRoute]) -> None:
+        self._all = routes
+
     def adopt(self, router: APIRouter, prefix: str, *, in_schema: bool = True) -> None:
         """Take the routes of a room in, below `prefix`, or at the root when its own prefix begins with //."""
-        if not all(isinstance(route, APIRoute) for route in router.routes):
+        declared = declared_of(router)
+        if declared is None:
             self.include_router(router, prefix=prefix, include_in_schema=in_schema)
             return
-        for route in cast("Sequence[APIRoute]", router.routes):
-            self.routes.append(moved(route, route.path[1:] if route.path.startswith("//") else prefix + route.path, in_schema=in_schema))
+        for each in declared:
+            self._placed.append(Placed(each.path[1:] if each.path.startswith("//") else prefix + each.path, each, in_schema=in_schema))
 
     def alias(self, beginning: str, other: str) -> None:
         """Answer at `other` as well, and at all below it, with the routes at `beginning`. Aliases are not in OpenAPI."""
-        for route in [each for each in self.routes if isinstance(each, APIRoute)]:
-            if route.path == beginning or route.path.startswith(beginning + "/"):
-                self.routes.append(moved(route, other + route.path[len(beginning) :], in_schema=False))
+        for each in list(self._placed):
+            if each.path == beginning or each.path.startswith(beginning + "/"):
+                self._placed.append(Placed(other + each.path[len(beginning) :], each.declared, in_schema=False))
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -173,22 +197,23 @@ class HouseRouter(APIRouter):
         scope.setdefault("router", self)
         path, method = scope["path"], scope["method"]
         allowed: set[str] = set()
-        for regex, methods, route in self._candidates(path):
+        for placed in self._candidates(path):
+            regex, convertors = placed.pattern
             if (match := regex.match(path)) is None:
                 continue
-            if method in methods:
-                convertors = route.param_convertors
+            if method in placed.methods:
+                route = placed.route
                 scope["path_params"] = {name: convertors[name].convert(value) for name, value in match.groupdict().items()}
                 scope["endpoint"], scope["route"] = route.endpoint, route
                 await route.app(scope, receive, send)
                 return
-            allowed.update(methods)
+            allowed.update(placed.methods)
         if allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
-        await super().app(scope, receive, send)
+        await self._others().app(scope, receive, send)
 
-    def _candidates(self, path: str) -> Sequence[_Entry]:
-        if self._indexed != len(self.routes):
+    def _candidates(self, path: str) -> Sequence[Placed]:
+        if self._indexed != len(self._placed):
             self._build()
         index, segments = self._index, path.split("/", _FIXED_SEGMENTS + 1)[1 : _FIXED_SEGMENTS + 1]
         while (found := index.get(tuple(segments))) is None and segments:
@@ -197,10 +222,16 @@ class HouseRouter(APIRouter):
 
     def _build(self) -> None:
         """Under each fixed beginning: every route that could match a path which begins so, in the order of registration."""
-        rows = [(fixed_beginning(route.path_format), (route.path_regex, route.methods or (), route)) for route in self.routes if isinstance(route, APIRoute)]
+        rows = [(fixed_beginning(placed.path), placed) for placed in self._placed]
         keys = {beginning[:length] for beginning, _ in rows for length in range(len(beginning) + 1)}
-        self._index = {key: [entry for beginning, entry in rows if key[: len(beginning)] == beginning] for key in keys}
-        self._indexed = len(self.routes)
+        self._index = {key: [placed for beginning, placed in rows if key[: len(beginning)] == beginning] for key in keys}
+        self._indexed = len(self._placed)
+
+    def _others(self) -> APIRouter:
+        """What is not in the index: it must not have all our own routes described, only because an address is unknown."""
+        ours = {id(placed.route) for placed in self._placed[: self._described]}
+        self._walk.routes = [route for route in self._all if id(route) not in ours]
+        return self._walk
 
 
 def fixed_beginning(path: str) -> tuple[str, ...]:
@@ -211,13 +242,3 @@ def fixed_beginning(path: str) -> tuple[str, ...]:
             break
         fixed.append(segment)
     return tuple(fixed)
-
-
-def moved(route: APIRoute, path: str, *, in_schema: bool = True) -> APIRoute:
-    """The same route at another place. It shares the handler, which does not depend on the path."""
-    here = copy(route)
-    here.path = path
-    here.path_regex, here.path_format, here.param_convertors = compile_path(here.path)
-    here.include_in_schema = route.include_in_schema and in_schema
-    here.operation_id = route.operation_id or route.unique_id
-    return here

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.llm.parameters import ModelParams
 from parlor.llm.ports import FinishReason, ModelMessage
 from parlor.llm.stateless.findings import KINDS, Intent, Kind, Sentiment, Summary, TextEntity, Topic
@@ -13,10 +14,8 @@ MOST_MESSAGES = 1_000
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class Body(BaseModel):
+class _Ask(Body):
     """What every stateless call may say."""
-
-    model_config = ConfigDict(extra="forbid")
 
     model: Name | None = Field(default=None, description="Its name, or an alias; without one the default model.")
     user_id: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
@@ -31,7 +30,7 @@ class Body(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
-class MessageAsk(Body):
+class MessageAsk(_Ask):
     message: str
     system: str | None = Field(default=None, description="Instructions that stand before the message.")
     params: ModelParams = Field(default_factory=ModelParams)
@@ -40,14 +39,12 @@ class MessageAsk(Body):
         return [*([ModelMessage("system", self.system)] if self.system else []), ModelMessage("user", self.message)]
 
 
-class Said(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Said(Body):
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class ConversationAsk(Body):
+class ConversationAsk(_Ask):
     messages: Annotated[list[Said], Field(min_length=1, max_length=MOST_MESSAGES)] = Field(description="In their order; the last one is a user's.")
     params: ModelParams = Field(default_factory=ModelParams)
 
@@ -55,7 +52,7 @@ class ConversationAsk(Body):
         return [ModelMessage(said.role, said.content) for said in self.messages]
 
 
-class CallUsageRead(BaseModel):
+class CallUsageRead(Reply):
     """Cached and reasoning tokens are parts of input and output."""
 
     input_tokens: int
@@ -64,7 +61,7 @@ class CallUsageRead(BaseModel):
     reasoning_tokens: int = 0
 
 
-class AnswerRead(BaseModel):
+class AnswerRead(Reply):
     response: str
     model: str = Field(description="The one that answered, by its full name.")
     usage: CallUsageRead
@@ -73,12 +70,12 @@ class AnswerRead(BaseModel):
     cached: bool = Field(default=False, description="An answer that was given before to the same call.")
 
 
-class AnalysisAsk(Body):
+class AnalysisAsk(_Ask):
     text: str
     kinds: Annotated[list[Kind], Field(min_length=1, max_length=20)] = Field(default_factory=lambda: list(KINDS), description="What to look for.")
 
 
-class AnalysisRead(BaseModel):
+class AnalysisRead(Reply):
     """A field for each kind that was asked for."""
 
     sentiment: Sentiment | None = None

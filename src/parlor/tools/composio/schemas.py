@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.tools.composio.callbacks import MAX_CALLBACK
 from parlor.tools.composio.connections import Begun, Connection
 from parlor.tools.composio.definitions import tool_name, visible
@@ -17,11 +18,7 @@ ToolkitSlug = Annotated[str, Field(pattern=f"^{TOOLKIT_PATTERN}$", description="
 UpstreamId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.:-]+$")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class AuthConfigCreate(_Body):
+class AuthConfigCreate(Body):
     toolkit: ToolkitSlug
     auth_scheme: str | None = Field(
         default=None, pattern=r"^[A-Z0-9_]{1,40}$", description="OAUTH2, API_KEY, ... with credentials of your own; without it Composio's own app is used."
@@ -33,7 +30,7 @@ class AuthConfigCreate(_Body):
         return None if self.credentials is None else {name: value.get_secret_value() for name, value in self.credentials.items()}
 
 
-class AuthConfigRead(BaseModel):
+class AuthConfigRead(Reply):
     id: str
     toolkit: str
     name: str | None = None
@@ -60,7 +57,7 @@ class AuthConfigRead(BaseModel):
         return cls(id=config.id, toolkit=made.toolkit.slug, auth_scheme=config.auth_scheme, is_composio_managed=config.is_composio_managed)
 
 
-class ToolkitRead(BaseModel):
+class ToolkitRead(Reply):
     slug: str
     name: str
     description: str | None
@@ -86,7 +83,7 @@ class ToolkitRead(BaseModel):
         )
 
 
-class ActionRead(BaseModel):
+class ActionRead(Reply):
     slug: str
     tool: str = Field(description="What it is called as a tool of an agent.")
     name: str
@@ -110,7 +107,7 @@ class ActionRead(BaseModel):
         )
 
 
-class ConnectionInitiate(_Body):
+class ConnectionInitiate(Body):
     toolkit: ToolkitSlug
     auth_config_id: UpstreamId | None = Field(default=None, description="Left out: the operator's choice, else the newest, else a new one of Composio's own.")
     callback_url: str | None = Field(
@@ -118,7 +115,7 @@ class ConnectionInitiate(_Body):
     )
 
 
-class ConnectionBegun(BaseModel):
+class ConnectionBegun(Reply):
     connection_id: UUID
     redirect_url: str = Field(description="Where the person signs in. Shown this once.")
     status: Status
@@ -128,7 +125,7 @@ class ConnectionBegun(BaseModel):
         return cls(connection_id=begun.connection.id, redirect_url=begun.redirect_url, status=begun.connection.status)
 
 
-class ConnectionRead(BaseModel):
+class ConnectionRead(Reply):
     id: UUID
     toolkit: str
     auth_config_id: str
@@ -150,7 +147,7 @@ class ConnectionRead(BaseModel):
         )
 
 
-class ActionExecute(_Body):
+class ActionExecute(Body):
     arguments: dict[str, Any] = Field(default_factory=dict)
     connection_id: UUID | None = Field(default=None, description="One of yours; left out: the newest of the toolkit.")
     confirm: str | None = Field(default=None, max_length=200, description="What a refusal with `tools.approval_required` gave: you have looked at the call.")

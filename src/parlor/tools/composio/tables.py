@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, UniqueConstraint
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, UtcTime
 
 
 class ComposioConnection(Base):
@@ -19,16 +18,16 @@ class ComposioConnection(Base):
         Index("ix_composio_connections_account", "account_id", "id"),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id"))
-    connected_account_id: Mapped[str] = mapped_column(String(200))
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id"))
+    connected_account_id: ColumnOf[str] = Column(String(200))
     """Composio's."""
-    toolkit: Mapped[str] = mapped_column(String(100))
-    auth_config_id: Mapped[str] = mapped_column(String(200))
-    status: Mapped[str] = mapped_column(String(10))
-    status_reason: Mapped[str | None] = mapped_column(String(300))
-    polls: Mapped[int] = mapped_column(Integer)
+    toolkit: ColumnOf[str] = Column(String(100))
+    auth_config_id: ColumnOf[str] = Column(String(200))
+    status: ColumnOf[str] = Column(String(10))
+    status_reason: ColumnOf[str | None] = Column(String(300))
+    polls: ColumnOf[int] = Column(Integer)
     """How often its watch has looked; the number is the watch's fence."""
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
-    watch_until: Mapped[datetime] = mapped_column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
+    watch_until: ColumnOf[datetime] = Column(UtcTime)

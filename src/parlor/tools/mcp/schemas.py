@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from parlor.core.web.schemas import Body, Reply
 from parlor.tools.mcp.administration import Wanted
 from parlor.tools.mcp.catalog import Reloaded
 from parlor.tools.mcp.config_file import MOST_TIMEOUT_MS, Glob, Group, ServerName, globs_of, transport_of
@@ -22,9 +23,7 @@ TransportName = Literal["http", "streamable-http", "sse", "stdio"]
 _NEVER = Field(default=None, description="Refused with 403 for everybody: servers with a command come from the operator's files alone.")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Server(Body):
     command: Any = _NEVER
     args: Any = _NEVER
     env: Any = _NEVER
@@ -37,7 +36,7 @@ class _Body(BaseModel):
         return self
 
 
-class McpServerCreate(_Body):
+class McpServerCreate(_Server):
     name: ServerName
     url: Url | None = None
     transport: TransportName = "http"
@@ -59,7 +58,7 @@ class McpServerCreate(_Body):
         return Wanted(self.name, self.url or "", self.enabled, _fields(self))
 
 
-class McpServerUpdate(_Body):
+class McpServerUpdate(_Server):
     """What is left out stays as it is."""
 
     url: Url = ""
@@ -90,13 +89,11 @@ def _fields(body: McpServerCreate | McpServerUpdate) -> dict[str, Any]:
     }
 
 
-class ToolApprove(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ToolApprove(Body):
     hash: str = Field(pattern="^[0-9a-f]{64}$", description="Of the definition that was looked at: `pending_hash`.")
 
 
-class McpToolRead(BaseModel):
+class McpToolRead(Reply):
     name: str | None = Field(description="As models know it; null while it is not offered.")
     tool: str = Field(description="The server's own name.")
     description: str
@@ -131,7 +128,7 @@ class McpToolDetail(McpToolRead):
         )
 
 
-class McpServerRead(BaseModel):
+class McpServerRead(Reply):
     name: str
     status: Literal["idle", "connecting", "ready", "failed", "circuit_open", "sign_in", "disabled"]
     transport: Literal["stdio", "http", "sse"]
@@ -183,7 +180,7 @@ def _server_fields(state: ServerState, *, is_inside: bool) -> dict[str, Any]:
     }
 
 
-class McpServerTest(BaseModel):
+class McpServerTest(Reply):
     """`tools` are those that the server lists now, by its own names."""
 
     ok: bool
@@ -197,7 +194,7 @@ class McpServerTest(BaseModel):
         return cls(ok=look.is_good, tools=sorted(look.definitions), error=look.error, took_ms=look.took_ms, sign_in_url=look.sign_in_url)
 
 
-class McpReload(BaseModel):
+class McpReload(Reply):
     """Names of servers; `errors` are sentences. While mcp.json is wrong its servers stay as they were."""
 
     added: list[str]
@@ -211,7 +208,7 @@ class McpReload(BaseModel):
         return cls(added=added, changed=changed, removed=removed, errors=list(done.errors))
 
 
-class ToolPinRead(BaseModel):
+class ToolPinRead(Reply):
     tool: str
     status: Literal["ok", "changed", "new"]
     approved_hash: str | None

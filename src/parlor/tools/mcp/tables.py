@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 
-from parlor.core.db import WITHOUT_ROWID, Base, Id, Json, UtcTime
+from parlor.core.db import WITHOUT_ROWID, Base, ColumnOf, Id, Json, UtcTime
 
 
 class McpServerRow(Base):
@@ -20,24 +19,24 @@ class McpServerRow(Base):
         Index("ix_mcp_servers_owner_id", "owner_id", sqlite_where=text("owner_id IS NOT NULL"), postgresql_where=text("owner_id IS NOT NULL")),
     )
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(String(120))
-    owner_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(64))
-    transport: Mapped[str] = mapped_column(String(10))
-    url: Mapped[str] = mapped_column(Text)
-    description: Mapped[str] = mapped_column(Text)
-    groups: Mapped[list[str]] = mapped_column(Json)
-    require_approval: Mapped[list[str]] = mapped_column(Json)
-    timeout_ms: Mapped[int] = mapped_column(Integer)
-    uses_sign_in: Mapped[bool] = mapped_column(Boolean)
-    is_enabled: Mapped[bool] = mapped_column(Boolean)
-    header_names: Mapped[list[str]] = mapped_column(Json)
-    headers_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    key: ColumnOf[str] = Column(String(120))
+    owner_id: ColumnOf[UUID | None] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: ColumnOf[str] = Column(String(64))
+    transport: ColumnOf[str] = Column(String(10))
+    url: ColumnOf[str] = Column(Text)
+    description: ColumnOf[str] = Column(Text)
+    groups: ColumnOf[list[str]] = Column(Json)
+    require_approval: ColumnOf[list[str]] = Column(Json)
+    timeout_ms: ColumnOf[int] = Column(Integer)
+    uses_sign_in: ColumnOf[bool] = Column(Boolean)
+    is_enabled: ColumnOf[bool] = Column(Boolean)
+    header_names: ColumnOf[list[str]] = Column(Json)
+    headers_sealed: ColumnOf[bytes | None] = Column(LargeBinary)
     """A JSON object, sealed with the installation's secret for this row alone."""
-    created_by: Mapped[UUID | None] = mapped_column(Id)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_by: ColumnOf[UUID | None] = Column(Id)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)
 
 
 class ToolPin(Base):
@@ -53,15 +52,15 @@ class ToolPin(Base):
         WITHOUT_ROWID,
     )
 
-    server_key: Mapped[str] = mapped_column(String(120), primary_key=True)
-    tool: Mapped[str] = mapped_column(String(256), primary_key=True)
-    owner_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    approved_hash: Mapped[str | None] = mapped_column(String(64))
-    approved: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    pending_hash: Mapped[str | None] = mapped_column(String(64))
-    pending: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    is_listed: Mapped[bool] = mapped_column(Boolean)
-    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
-    approved_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    approved_by: Mapped[UUID | None] = mapped_column(Id)
-    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    server_key: ColumnOf[str] = Column(String(120), primary_key=True)
+    tool: ColumnOf[str] = Column(String(256), primary_key=True)
+    owner_id: ColumnOf[UUID | None] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    approved_hash: ColumnOf[str | None] = Column(String(64))
+    approved: ColumnOf[dict[str, Any] | None] = Column(Json)
+    pending_hash: ColumnOf[str | None] = Column(String(64))
+    pending: ColumnOf[dict[str, Any] | None] = Column(Json)
+    is_listed: ColumnOf[bool] = Column(Boolean)
+    first_seen_at: ColumnOf[datetime] = Column(UtcTime)
+    approved_at: ColumnOf[datetime | None] = Column(UtcTime)
+    approved_by: ColumnOf[UUID | None] = Column(Id)
+    updated_at: ColumnOf[datetime] = Column(UtcTime)

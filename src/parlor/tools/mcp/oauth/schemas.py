@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from parlor.core.web.schemas import Reply
 from parlor.tools.mcp.oauth.queries import StoredGrant
 
 
-class GrantRead(BaseModel):
+class GrantRead(Reply):
     """That a tool server may be used in one's name. Tokens are never shown."""
 
     server: str = Field(description="The name of the server.")
@@ -29,5 +30,5 @@ class GrantRead(BaseModel):
         )
 
 
-class SignInRead(BaseModel):
+class SignInRead(Reply):
     url: str = Field(description="Where the person's browser goes. It works once, for this account, and for a limited time.")

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 
-from parlor.core.db import Base, Id, UtcTime
+from parlor.core.db import Base, ColumnOf, Id, UtcTime
 
 MOST_KEY_CHARS = 300
 MOST_URL_CHARS = 2048
@@ -24,29 +23,29 @@ class ToolGrantRow(Base):
     __tablename__ = "tool_grants"
     __table_args__ = (UniqueConstraint("server_key", "account_id"), Index("ix_tool_grants_account_id", "account_id", "id"))
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    server_key: Mapped[str] = mapped_column(String(MOST_KEY_CHARS))
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    server_url: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    is_trusted: Mapped[bool] = mapped_column(Boolean)
-    issuer: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    client_id: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    client_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    auth_method: Mapped[str] = mapped_column(String(32))
-    redirect_uri: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    token_endpoint: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    revocation_endpoint: Mapped[str | None] = mapped_column(String(MOST_URL_CHARS))
-    resource: Mapped[str | None] = mapped_column(String(MOST_URL_CHARS))
-    scope: Mapped[str] = mapped_column(String(MOST_SCOPE_CHARS))
-    wanted_scope: Mapped[str | None] = mapped_column(String(MOST_SCOPE_CHARS))
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    server_key: ColumnOf[str] = Column(String(MOST_KEY_CHARS))
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    server_url: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    is_trusted: ColumnOf[bool] = Column(Boolean)
+    issuer: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    client_id: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    client_secret: ColumnOf[bytes | None] = Column(LargeBinary)
+    auth_method: ColumnOf[str] = Column(String(32))
+    redirect_uri: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    token_endpoint: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    revocation_endpoint: ColumnOf[str | None] = Column(String(MOST_URL_CHARS))
+    resource: ColumnOf[str | None] = Column(String(MOST_URL_CHARS))
+    scope: ColumnOf[str] = Column(String(MOST_SCOPE_CHARS))
+    wanted_scope: ColumnOf[str | None] = Column(String(MOST_SCOPE_CHARS))
     """Also what the server has asked for since: the next sign-in asks for it."""
-    access_token: Mapped[bytes] = mapped_column(LargeBinary)
-    refresh_token: Mapped[bytes | None] = mapped_column(LargeBinary)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    renewed_at: Mapped[datetime] = mapped_column(UtcTime)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    epoch: Mapped[int] = mapped_column(Integer)
-    leased_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    access_token: ColumnOf[bytes] = Column(LargeBinary)
+    refresh_token: ColumnOf[bytes | None] = Column(LargeBinary)
+    expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    renewed_at: ColumnOf[datetime] = Column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
+    epoch: ColumnOf[int] = Column(Integer)
+    leased_until: ColumnOf[datetime | None] = Column(UtcTime)
 
 
 class ToolSignInRow(Base):
@@ -55,24 +54,24 @@ class ToolSignInRow(Base):
     __tablename__ = "tool_sign_ins"
     __table_args__ = (Index("ix_tool_sign_ins_account_id", "account_id", "expires_at"),)
 
-    state_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
-    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
-    server_key: Mapped[str] = mapped_column(String(MOST_KEY_CHARS))
-    server_url: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    is_trusted: Mapped[bool] = mapped_column(Boolean)
-    verifier: Mapped[bytes] = mapped_column(LargeBinary)
-    issuer: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    promises_issuer: Mapped[bool] = mapped_column(Boolean)
+    state_hash: ColumnOf[bytes] = Column(LargeBinary(32), primary_key=True)
+    account_id: ColumnOf[UUID] = Column(Id, ForeignKey("accounts.id", ondelete="CASCADE"))
+    server_key: ColumnOf[str] = Column(String(MOST_KEY_CHARS))
+    server_url: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    is_trusted: ColumnOf[bool] = Column(Boolean)
+    verifier: ColumnOf[bytes] = Column(LargeBinary)
+    issuer: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    promises_issuer: ColumnOf[bool] = Column(Boolean)
     """The authorization server names itself when it sends somebody back: without that the answer is not its own."""
-    client_id: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    client_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    auth_method: Mapped[str] = mapped_column(String(32))
-    redirect_uri: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    token_endpoint: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    revocation_endpoint: Mapped[str | None] = mapped_column(String(MOST_URL_CHARS))
-    resource: Mapped[str | None] = mapped_column(String(MOST_URL_CHARS))
-    scope: Mapped[str] = mapped_column(String(MOST_SCOPE_CHARS))
-    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    client_id: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    client_secret: ColumnOf[bytes | None] = Column(LargeBinary)
+    auth_method: ColumnOf[str] = Column(String(32))
+    redirect_uri: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    token_endpoint: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    revocation_endpoint: ColumnOf[str | None] = Column(String(MOST_URL_CHARS))
+    resource: ColumnOf[str | None] = Column(String(MOST_URL_CHARS))
+    scope: ColumnOf[str] = Column(String(MOST_SCOPE_CHARS))
+    expires_at: ColumnOf[datetime] = Column(UtcTime, index=True)
 
 
 class ToolClientRow(Base):
@@ -81,11 +80,11 @@ class ToolClientRow(Base):
     __tablename__ = "tool_clients"
     __table_args__ = (UniqueConstraint("issuer", "redirect_uri"),)
 
-    id: Mapped[UUID] = mapped_column(Id, primary_key=True)
-    issuer: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    redirect_uri: Mapped[str] = mapped_column(String(MOST_NAME_CHARS))
-    client_id: Mapped[str] = mapped_column(String(MOST_URL_CHARS))
-    client_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    auth_method: Mapped[str] = mapped_column(String(32))
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    id: ColumnOf[UUID] = Column(Id, primary_key=True)
+    issuer: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    redirect_uri: ColumnOf[str] = Column(String(MOST_NAME_CHARS))
+    client_id: ColumnOf[str] = Column(String(MOST_URL_CHARS))
+    client_secret: ColumnOf[bytes | None] = Column(LargeBinary)
+    auth_method: ColumnOf[str] = Column(String(32))
+    expires_at: ColumnOf[datetime | None] = Column(UtcTime)
+    created_at: ColumnOf[datetime] = Column(UtcTime)
