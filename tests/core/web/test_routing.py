@@ -1,11 +1,15 @@
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from time import perf_counter
+from typing import cast
 
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from parlor.core.web.declared import Declared
 from parlor.core.web.routing import HouseRouter, Router, fixed_beginning
 from tests.core.web.conftest import Site
 
@@ -118,6 +122,31 @@ def test_whoever_lists_the_routes_gets_all_of_them_once() -> None:
     room.add_api_route("", lambda: 1)
     house.adopt(room, "")
     assert [each.path for each in house.routes if isinstance(each, APIRoute)] == [*paths, "/late"]
+
+
+def test_readers_in_several_threads_each_get_all_routes_and_an_unknown_address_waits_for_none_of_them() -> None:
+    """As the document of the API does, which is built beside the loop while requests come."""
+    house = house_with(3)
+    begun, may_go_on = Event(), Event()
+
+    def slowly() -> APIRoute:
+        begun.set()
+        assert may_go_on.wait(10)
+        return ready
+
+    room = APIRouter()
+    room.add_api_route("/slow", lambda: 1)
+    ready = cast("APIRoute", room.routes[0])
+    house.adopt(room, "")
+    house._placed[-1].declared = Declared("/slow", ["GET"], slowly)  # pyright: ignore[reportPrivateUsage]  # a description that takes its time
+    client = TestClient(app_of(house))
+    with ThreadPoolExecutor(2) as threads:
+        reading = [threads.submit(lambda: len(house.routes)) for _ in range(2)]
+        assert begun.wait(10)
+        assert client.get("/nowhere").status_code == 404
+        assert not any(each.done() for each in reading)
+        may_go_on.set()
+        assert [each.result() for each in reading] == [4, 4]
 
 
 def test_a_room_that_is_included_by_fastapi_itself_has_its_routes() -> None:

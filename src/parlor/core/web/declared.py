@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
 from functools import cached_property, partial
 from re import Pattern
+from threading import Lock
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -26,43 +27,6 @@ class Declared:
     @cached_property
     def route(self) -> APIRoute:
         return self._describe()
-
-
-class DeclaringRouter(APIRouter):
-    """A router of FastAPI's that describes its routes when somebody looks at them: `declared` are those that nobody has to describe."""
-
-    def __init__(self, **options: Any) -> None:
-        self.declared: list[Declared] = []
-        self._more: list[BaseRoute] = []
-        self._described = 0
-        self._alone = partial(APIRouter, **options)
-        super().__init__(**options)
-
-    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        methods = options.get("methods") or ("GET",)
-        self.declared.append(Declared(self.prefix + path, methods, partial(self._describe, path, endpoint, options)))
-        self._mark_routes_changed()
-
-    def _describe(self, path: str, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
-        alone = self._alone()
-        alone.add_api_route(path, endpoint, **options)
-        return cast("APIRoute", alone.routes[0])
-
-    @property
-    def has_more(self) -> bool:
-        """Whether there is anything in it, such as a mount or another router, that was not declared here."""
-        return len(self._more) > self._described
-
-    @property
-    def routes(self) -> list[BaseRoute]:  # whoever reads it gets all of them, as from any router
-        while self._described < len(self.declared):
-            self._described += 1
-            self._more.append(self.declared[self._described - 1].route)
-        return self._more
-
-    @routes.setter
-    def routes(self, routes: list[BaseRoute]) -> None:
-        self._more = routes
 
 
 class Placed:
@@ -92,9 +56,58 @@ class Placed:
         return here
 
 
+class LateRouter(APIRouter):
+    """A router of FastAPI's that describes its own routes when somebody looks at `routes`, in whatever thread that is."""
+
+    def __init__(self, **options: Any) -> None:
+        self._late: list[Declared | Placed] = []
+        self._all: list[BaseRoute] = []
+        self._own: set[int] = set()
+        self._describing = Lock()
+        super().__init__(**options)
+
+    @property
+    def routes(self) -> list[BaseRoute]:  # whoever reads it gets all of them, as from any router, and may add to it
+        with self._describing:
+            for each in self._late[len(self._own) :]:
+                route = each.route
+                self._own.add(id(route))
+                self._all.append(route)
+        return self._all
+
+    @routes.setter
+    def routes(self, routes: list[BaseRoute]) -> None:
+        self._all = routes
+
+    @property
+    def others(self) -> list[BaseRoute]:
+        """What was added as to any router, such as mounts and other routers. Nothing is described for it."""
+        return [route for route in self._all if id(route) not in self._own]
+
+
+class DeclaringRouter(LateRouter):
+    """`declared` are the routes of a room, which nobody has to describe."""
+
+    def __init__(self, **options: Any) -> None:
+        self.declared: list[Declared] = []
+        self._alone = partial(APIRouter, **options)
+        super().__init__(**options)
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        methods = options.get("methods") or ("GET",)
+        self.declared.append(Declared(self.prefix + path, methods, partial(self._describe, path, endpoint, options)))
+        self._late.append(self.declared[-1])
+        self._mark_routes_changed()
+
+    def _describe(self, path: str, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
+        alone = self._alone()
+        alone.add_api_route(path, endpoint, **options)
+        return cast("APIRoute", alone.routes[0])
+
+
 def declared_of(router: APIRouter) -> Sequence[Declared] | None:
     """The routes of a room; None when there is more in it than plain routes."""
-    if isinstance(router, DeclaringRouter) and not router.has_more:
+    if isinstance(router, DeclaringRouter) and not router.others:
         return router.declared
     if all(isinstance(route, APIRoute) for route in router.routes):
         return [Declared(route.path, route.methods or (), partial(_itself, route)) for route in cast("Sequence[APIRoute]", router.routes)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
@@ -54,8 +55,10 @@ class _Document:
     def __init__(self, description: str) -> None:
         self._description = description
         self._encoded: bytes | None = None
+        self._building = Lock()
 
     def read(self, app: FastAPI) -> bytes:
-        if self._encoded is None:
-            self._encoded = msgspec.json.encode(openapi(app, self._description))
+        with self._building:  # the first readers come at once, each in a thread
+            if self._encoded is None:
+                self._encoded = msgspec.json.encode(openapi(app, self._description))
         return self._encoded

@@ -14,12 +14,11 @@ from fastapi.routing import APIRoute
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parlor.core.errors import UnsupportedMediaType
 from parlor.core.web import bodies
-from parlor.core.web.declared import DeclaringRouter, Placed, declared_of
+from parlor.core.web.declared import Declared, DeclaringRouter, LateRouter, Placed, declared_of
 from parlor.core.web.planned import NOTHING, Plan, plan_of
 
 PUBLIC = {"x-access": "public"}
@@ -146,13 +145,11 @@ def _media_type(request: Request) -> str:
     return ""
 
 
-class HouseRouter(APIRouter):
+class HouseRouter(LateRouter):
     """All routes of the house, flat. What it does not know itself (mounts, included routers) is left to FastAPI's walk."""
 
     def __init__(self, **options: Any) -> None:
         self._placed: list[Placed] = []
-        self._described = 0
-        self._all: list[BaseRoute] = []
         self._index: dict[tuple[str, ...], list[Placed]] = {}
         self._indexed = -1
         self._walk = APIRouter(redirect_slashes=False)
@@ -165,16 +162,6 @@ class HouseRouter(APIRouter):
         app.router = router
         return router
 
-    @property
-    def routes(self) -> list[BaseRoute]:  # all of them, described, as from any router
-        new, self._described = self._placed[self._described :], len(self._placed)
-        self._all.extend(placed.route for placed in new)
-        return self._all
-
-    @routes.setter
-    def routes(self, routes: list[BaseRoute]) -> None:
-        self._all = routes
-
     def adopt(self, router: APIRouter, prefix: str, *, in_schema: bool = True) -> None:
         """Take the routes of a room in, below `prefix`, or at the root when its own prefix begins with //."""
         declared = declared_of(router)
@@ -182,13 +169,18 @@ class HouseRouter(APIRouter):
             self.include_router(router, prefix=prefix, include_in_schema=in_schema)
             return
         for each in declared:
-            self._placed.append(Placed(each.path[1:] if each.path.startswith("//") else prefix + each.path, each, in_schema=in_schema))
+            self._place(each.path[1:] if each.path.startswith("//") else prefix + each.path, each, in_schema=in_schema)
 
     def alias(self, beginning: str, other: str) -> None:
         """Answer at `other` as well, and at all below it, with the routes at `beginning`. Aliases are not in OpenAPI."""
         for each in list(self._placed):
             if each.path == beginning or each.path.startswith(beginning + "/"):
-                self._placed.append(Placed(other + each.path[len(beginning) :], each.declared, in_schema=False))
+                self._place(other + each.path[len(beginning) :], each.declared, in_schema=False)
+
+    def _place(self, path: str, declared: Declared, *, in_schema: bool) -> None:
+        placed = Placed(path, declared, in_schema=in_schema)
+        self._placed.append(placed)
+        self._late.append(placed)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -210,7 +202,8 @@ class HouseRouter(APIRouter):
             allowed.update(placed.methods)
         if allowed:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
-        await self._others().app(scope, receive, send)
+        self._walk.routes = self.others
+        await self._walk.app(scope, receive, send)
 
     def _candidates(self, path: str) -> Sequence[Placed]:
         if self._indexed != len(self._placed):
@@ -226,12 +219,6 @@ class HouseRouter(APIRouter):
         keys = {beginning[:length] for beginning, _ in rows for length in range(len(beginning) + 1)}
         self._index = {key: [placed for beginning, placed in rows if key[: len(beginning)] == beginning] for key in keys}
         self._indexed = len(self._placed)
-
-    def _others(self) -> APIRouter:
-        """What is not in the index: it must not have all our own routes described, only because an address is unknown."""
-        ours = {id(placed.route) for placed in self._placed[: self._described]}
-        self._walk.routes = [route for route in self._all if id(route) not in ours]
-        return self._walk
 
 
 def fixed_beginning(path: str) -> tuple[str, ...]:
