@@ -1,8 +1,10 @@
 """What is loaded late, or not at all."""
 
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +27,9 @@ def test_what_is_loaded_already_stays() -> None:
     assert json is sys.modules["json"]
 
 
-def test_a_start_loads_neither_an_object_relational_mapper_nor_what_others_bring_along() -> None:
-    done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True)
+def test_a_start_loads_neither_an_object_relational_mapper_nor_what_others_bring_along(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PARLOR_")}
+    done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True, cwd=tmp_path, env=environ)
     loaded = set(done.stdout.split())
     assert "parlor.chat.api" in loaded
     assert not {"sqlalchemy.orm", "rich", "email_validator", "cryptography", "alembic", "pydantic.v1"} & loaded

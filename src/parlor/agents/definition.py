@@ -22,7 +22,7 @@ Kind = Literal["loop", "langgraph", "python"]
 class AgentLimits(BaseModel):
     """What one turn may take at most. The turn ends cleanly at a limit, and what was said and used until then is kept and paid for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(default=12, ge=1, le=200, description="Calls of the model in one turn.")
     tool_calls: int = Field(default=50, ge=0, le=1000, description="Tool calls in one turn.")
@@ -33,7 +33,7 @@ class AgentLimits(BaseModel):
 
 
 class AgentDefinition(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = ""
     description: str = ""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ModelParams(BaseModel):
     """Parameters of a message, or of an agent. Unset ones are the model's own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None

@@ -56,7 +56,7 @@ class ConfigRead:
 class ServerEntry(BaseModel):
     """What `mcp.json` and `plugin.toml` have in common."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
     command: str | list[str] | None = None
     args: list[str] = Field(default_factory=list)
@@ -73,7 +73,7 @@ class ServerEntry(BaseModel):
 class OAuthEntry(BaseModel):
     """What was agreed with the server's authorization server, for one that does not let clients register themselves."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
     client_id: str = ""
     client_secret: str = ""
