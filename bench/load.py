@@ -1,7 +1,6 @@
 """The measurements themselves, made from one process with one event loop."""
 
 import asyncio
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from time import perf_counter
 
 from bench.connection import Connection, WrongAnswer
 from bench.machine import Reading, quantile, rss_mib
-from bench.plan import Closed, Paced, Plan
+from bench.plan import PACE_SECONDS, Closed, Paced, Plan
 from bench.targets import Next, Target
 
 LONGEST_SECONDS = 120.0
 _STAGGER_SECONDS = 0.002
+_FEWEST_STREAMS = 8
 
 
 @dataclass(frozen=True)
@@ -179,10 +179,18 @@ class _Streams:
 
 
 async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
-    """The figures, and MiB of memory, while all streams are open."""
+    """The figures, and MiB of memory, while all streams are open: of half as many, and so on, where a machine ends the first before it has begun the last."""
+    streams = plan.streams
+    while (measured := await _paced(server, plan, streams)) is None:
+        if (streams := streams // 2) < _FEWEST_STREAMS:
+            raise WrongAnswer("streams ended before all were open: this machine is too slow for even a few")
+    return measured
+
+
+async def _paced(server: Server, plan: Plan, count: int) -> tuple[Paced, float] | None:
     streams = _Streams(server, plan.paced_chunks)
     try:
-        await streams.open("paced", plan.streams)
+        await streams.open("paced", count)
         before, chunks = _read(server), -streams.chunks
         await streams.watch()
         usage, since, until = _Usage.between(before, _read(server)), before[0].at, perf_counter()
@@ -190,6 +198,8 @@ async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
         memory = rss_mib(server.pid)
     finally:
         await streams.end()
+    if usage.seconds < plan.paced_chunks * PACE_SECONDS / 8:
+        return None
     gaps = [
         (later - earlier) * 1000
         for connection in streams.connections
@@ -197,9 +207,9 @@ async def paced(server: Server, plan: Plan) -> tuple[Paced, float]:
         if since <= earlier and later <= until
     ]
     figures = Paced(
-        streams=plan.streams,
+        streams=count,
         chunks=chunks,
-        cpu_us_per_chunk=usage.server / chunks * 1_000_000 if chunks else math.nan,  # a machine that is busy with the streams' beginnings sees none
+        cpu_us_per_chunk=usage.server / chunks * 1_000_000,
         server_busy=usage.server / usage.seconds,
         generator_busy=usage.generator / usage.seconds,
         gap_p50_ms=quantile(gaps, 0.5),

@@ -7,6 +7,7 @@ import msgspec
 from bench.fake_model import Script
 
 TOKEN = "token "
+PACE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Plan:
         return {
             "closed": Script(chunks=self.answer_chunks, text=TOKEN),
             "first": Script(chunks=10, text=TOKEN, pace_seconds=0.01),
-            "paced": Script(chunks=self.paced_chunks, text=TOKEN, pace_seconds=0.05),
+            "paced": Script(chunks=self.paced_chunks, text=TOKEN, pace_seconds=PACE_SECONDS),
             "idle": Script(chunks=2, text=TOKEN, pace_seconds=self.idle_seconds / 2),
         }
 
@@ -65,7 +66,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paced(msgspec.Struct, frozen=True, kw_only=True):
-    """Open streams with one chunk each 50 ms, seen while all of them are open."""
+    """Open streams with one chunk each 50 ms, seen while all of them are open. `streams` is how many the machine took at once."""
 
     streams: int
     chunks: int
@@ -84,10 +85,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     paced_mib: float
     idle_mib: float
     streams: int
+    paced_streams: int
 
     @property
     def paced_kib(self) -> float:
-        return (self.paced_mib - self.rested_mib) * 1024 / self.streams
+        return (self.paced_mib - self.rested_mib) * 1024 / self.paced_streams
 
     @property
     def idle_kib(self) -> float:

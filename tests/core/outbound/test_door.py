@@ -156,6 +156,26 @@ async def test_reading_after_leaving_fails_clearly(door: Open, site: Site) -> No
         await reply.read_some()
 
 
+@pytest.mark.parametrize("piece_bytes", [3, 100, 65536])
+async def test_a_reader_that_fell_behind_gets_the_rest(door: Open, site: Site, piece_bytes: int) -> None:
+    """So far behind that reading from the connection was paused, again and again; and the connection can be used again."""
+    body = bytes(range(256)) * (256 if piece_bytes < 100 else 16384)
+    pieces = [body[at : at + piece_bytes] for at in range(0, len(body), piece_bytes)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    site.answer = lambda _: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    outbound = door()
+    for _ in range(2):
+        read: list[bytes] = []
+        async with outbound.trusted("GET", site.url) as reply:
+            await asyncio.sleep(0.05)
+            while piece := await reply.read_some():
+                read.append(piece)
+                await asyncio.sleep(0.001)
+        assert b"".join(read) == body
+        assert len(read) > 1, "it came in several reads, or nothing was paused"
+    assert site.connections == 1
+
+
 async def test_a_connection_is_used_again_once_its_body_was_read(door: Open, site: Site) -> None:
     outbound = door()
     for _ in range(3):

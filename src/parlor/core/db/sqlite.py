@@ -6,13 +6,11 @@ When SQLite has rolled the whole batch back (a full disk does) or COMMIT fails, 
 """
 
 import asyncio
-import contextvars
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +20,7 @@ from parlor.core.clock import Clock
 from parlor.core.db.statement import SQLITE, Statement
 from parlor.core.db.transaction import Poisoned, Result, run_callbacks
 from parlor.core.errors import ParlorError, StorageFull, Unavailable
+from parlor.core.threads import Pending, Threads, hand_out
 
 T = TypeVar("T")
 
@@ -31,6 +30,7 @@ BUSY_SECONDS = 30.0
 BUSY_PAUSE_SECONDS = 0.0005
 """Another process (a command) may hold the write lock. SQLite's own busy handler backs off to 100 ms and starves beside a busy writer, so we ask ourselves."""
 
+_CLOSING = "The database is closing."
 _PRAGMAS = """
 PRAGMA foreign_keys = ON;
 PRAGMA synchronous = FULL;
@@ -132,38 +132,29 @@ class SqliteTransaction:
         self.callbacks.append(fn)
 
 
-class _Work:
-    """A function that waits for its transaction, and the future that waits for it."""
+class _Work(Pending):
+    """A function that waits for its transaction."""
 
-    __slots__ = ("callbacks", "context", "error", "fn", "future", "is_bulk", "loop", "result")
+    __slots__ = ("callbacks", "fn", "is_bulk")
 
-    def __init__(self, fn: Callable[[Any], Any], loop: asyncio.AbstractEventLoop, *, is_bulk: bool = False) -> None:
+    def __init__(self, fn: Callable[[Any], Any], *, is_bulk: bool = False) -> None:
+        super().__init__()
         self.fn = fn
-        self.loop = loop
         self.is_bulk = is_bulk
-        self.future: asyncio.Future[Any] = loop.create_future()
-        self.context = contextvars.copy_context()
-        self.result: Any = None
-        self.error: BaseException | None = None
         self.callbacks: Sequence[Callable[[], None]] = ()
 
     def hand_out(self) -> None:
-        """On the loop: the callbacks of a committed function run even when nobody waits for its result any more."""
+        """The callbacks of a committed function run even when nobody waits for its result any more."""
         if self.error is None:
             run_callbacks(self.callbacks)
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)
+        super().hand_out()
 
 
 class _Scrubbing(_Work):
     """No transaction: the write-ahead log is copied into the file and cut to nothing."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(lambda _: None, loop, is_bulk=True)
+    def __init__(self) -> None:
+        super().__init__(lambda _: None, is_bulk=True)
 
 
 class _Writer(threading.Thread):
@@ -181,7 +172,7 @@ class _Writer(threading.Thread):
     def submit(self, work: _Work) -> None:
         with self._door:
             if self._is_closing:
-                raise Unavailable("The database is closing.")
+                raise Unavailable(_CLOSING)
             self._submitted.put(work)
 
     def close(self) -> None:
@@ -199,10 +190,10 @@ class _Writer(threading.Thread):
             else:
                 self._commit_together(batch)
             if len(batch) == 1:
-                _on_loop(first.loop, batch)
+                hand_out(first.loop, batch)
             else:
                 for loop in {work.loop for work in batch}:
-                    _on_loop(loop, [work for work in batch if work.loop is loop])
+                    hand_out(loop, [work for work in batch if work.loop is loop])
         self._connection.close()
 
     def _first_of_a_batch(self) -> _Work | None:
@@ -307,19 +298,6 @@ class _Writer(threading.Thread):
             work.error = _translated(error)
 
 
-def _on_loop(loop: asyncio.AbstractEventLoop, batch: Sequence[_Work]) -> None:
-    """One wake-up of the loop hands out the results of a whole batch."""
-
-    def hand_out() -> None:
-        for work in batch:
-            work.hand_out()
-
-    try:
-        loop.call_soon_threadsafe(hand_out)
-    except RuntimeError:  # the loop is closed: nobody waits any more, and what was committed stays committed
-        return
-
-
 class SqliteDatabase:
     """`Database` on one SQLite file. Make it with `open_database`."""
 
@@ -332,22 +310,21 @@ class SqliteDatabase:
         self._writer.start()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="parlor-sqlite-reader")
+        self._readers = Threads(readers, name="parlor-sqlite-reader", refusal=_CLOSING)
 
     async def write(self, fn: Callable[[Any], T], /, *, bulk: bool = False) -> T:
-        work = _Work(fn, asyncio.get_running_loop(), is_bulk=bulk)
+        work = _Work(fn, is_bulk=bulk)
         self._writer.submit(work)
         return cast("T", await work.future)
 
     async def scrub(self, tables: Collection[str]) -> None:
         """Deleted rows are overwritten where they stood; older copies of their pages are in the write-ahead log alone."""
-        work = _Scrubbing(asyncio.get_running_loop())
+        work = _Scrubbing()
         self._writer.submit(work)
         await work.future
 
     async def read(self, fn: Callable[[Any], T], /, *, snapshot: bool = False) -> T:
-        context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: context.run(self._read, fn))
+        return await self._readers.run(self._read, fn)
 
     def _read(self, fn: Callable[[Any], T]) -> T:
         connection = self._reader()
@@ -375,6 +352,6 @@ class SqliteDatabase:
 
     def _close(self) -> None:
         self._writer.close()
-        self._readers.shutdown(wait=True)
+        self._readers.close()
         for connection in self._connections:
             connection.close()

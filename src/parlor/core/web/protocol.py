@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from parlor.core.ids import new_id
 from parlor.core.web import problems
+from parlor.core.web.joined_writes import JoinedWrites
 from parlor.core.web.settings import ServerSettings
 
 _LINGER_SECONDS = 2.0
@@ -58,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
