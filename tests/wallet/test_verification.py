@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 from uuid import UUID
 
@@ -35,9 +36,8 @@ def tamper(db: Database, database_settings: DatabaseSettings) -> Tamper:
             changes = [statement(text(each)) for each in (*free, *sql)]
             await db.write(lambda tx: [tx.run(each) for each in changes])
             return
-        with sqlite3.connect(database_settings.url.get_secret_value().removeprefix("sqlite:///")) as file:
+        with closing(sqlite3.connect(database_settings.url.get_secret_value().removeprefix("sqlite:///"))) as file, file:
             file.executescript("; ".join(["PRAGMA ignore_check_constraints = ON", *(f"DROP TRIGGER {name}" for name in TRIGGERS), *sql]))
-        file.close()
 
     return tamper
 

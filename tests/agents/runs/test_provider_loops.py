@@ -55,7 +55,9 @@ async def test_a_turn_calls_tools_and_answers_with_what_they_found(house_of: Ser
     turn, message = await ann.ask(await ann.new_session(), "17 * 23?")
 
     assert (turn["state"], turn["model"]) == ("completed", "main/fake")
-    first, second = [part for part in message["parts"] if part["type"] == "tool_result"]
+    asked = [part["call_id"] for part in message["parts"] if part["type"] == "tool_call"]
+    results = [part for part in message["parts"] if part["type"] == "tool_result"]
+    first, second = sorted(results, key=lambda part: asked.index(part["call_id"]))  # they stand in the order in which they came
     assert first["result"]["value"] == 391
     assert "zero" in second["error"]
     assert answer_of(message) == "It is 391."

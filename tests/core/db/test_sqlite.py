@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,18 @@ async def test_functions_that_wait_together_are_committed_together(specimens: Da
     def hold(tx: Transaction) -> None:
         gate.wait(5)
 
-    outside = sqlite3.connect(file_of(specimens))
-    before = outside.execute("SELECT count(*) FROM specimens").fetchone()[0]
-    blocked = asyncio.ensure_future(specimens.write(hold))
-    waiting = [asyncio.ensure_future(specimens.write(add)) for _ in range(20)]
-    await asyncio.sleep(0)
-    gate.set()
-    await asyncio.gather(blocked, *waiting)
-    frames = file_of(specimens).with_name(file_of(specimens).name + "-wal").stat().st_size
-    assert before == 0
-    assert outside.execute("SELECT count(*) FROM specimens").fetchone()[0] == 20
-    outside.close()
-    assert frames < 20 * 4096 * 2, "twenty commits of their own would have written at least two pages each"
+    with closing(sqlite3.connect(file_of(specimens))) as outside:
+        before = outside.execute("SELECT count(*) FROM specimens").fetchone()[0]
+        blocked = asyncio.ensure_future(specimens.write(hold))
+        waiting = [asyncio.ensure_future(specimens.write(add)) for _ in range(20)]
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(blocked, *waiting)
+        frames = file_of(specimens).with_name(file_of(specimens).name + "-wal").stat().st_size
+        assert before == 0
+        assert outside.execute("SELECT count(*) FROM specimens").fetchone()[0] == 20
+        outside.close()
+        assert frames < 20 * 4096 * 2, "twenty commits of their own would have written at least two pages each"
 
 
 async def test_a_full_disk_in_a_batch_fails_only_what_does_not_fit(specimens: Database) -> None:
@@ -96,9 +97,8 @@ async def test_a_full_disk_in_a_batch_fails_only_what_does_not_fit(specimens: Da
     assert isinstance(outcomes[6], StorageFull)
     labels = await specimens.read(lambda tx: tx.run(_labels).scalars())
     assert sorted(labels) == sorted([f"small {n}" for n in range(5)] + [f"later {n}" for n in range(5)])
-    check = sqlite3.connect(file_of(specimens))
-    assert check.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    check.close()
+    with closing(sqlite3.connect(file_of(specimens))) as check:
+        assert check.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 
 
 async def test_after_a_full_disk_space_makes_writing_work_again(specimens: Database) -> None:
@@ -111,14 +111,13 @@ async def test_after_a_full_disk_space_makes_writing_work_again(specimens: Datab
 
 
 async def test_another_process_that_writes_is_waited_for(specimens: Database) -> None:
-    other = sqlite3.connect(file_of(specimens), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    waiting = asyncio.ensure_future(specimens.write(add))
-    _, pending = await asyncio.wait([waiting], timeout=0.2)
-    assert pending, "it must not fail, nor write, while another process holds the lock"
-    other.execute("COMMIT")
-    other.close()
-    await asyncio.wait_for(waiting, 5)
+    with closing(sqlite3.connect(file_of(specimens), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.ensure_future(specimens.write(add))
+        _, pending = await asyncio.wait([waiting], timeout=0.2)
+        assert pending, "it must not fail, nor write, while another process holds the lock"
+        other.execute("COMMIT")
+        await asyncio.wait_for(waiting, 5)
 
 
 BESIDE = """

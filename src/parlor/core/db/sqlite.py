@@ -49,6 +49,15 @@ def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=BUSY_SECONDS
     )
+    try:
+        _prepare(connection, is_writer=is_writer)
+    except BaseException:  # not a database, or a full disk
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, *, is_writer: bool) -> None:
     if is_writer:
         connection.execute("PRAGMA secure_delete = ON").fetchall()
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
@@ -56,7 +65,6 @@ def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
     connection.executescript(_PRAGMAS)
     # a writer asks again itself, see `begin_immediate`; until here another process that opens the same new file was waited for by SQLite
     connection.execute("PRAGMA busy_timeout = 0" if is_writer else "PRAGMA query_only = ON").fetchall()
-    return connection
 
 
 def begin_immediate(connection: sqlite3.Connection, seconds: float = BUSY_SECONDS) -> None:
