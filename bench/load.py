@@ -198,7 +198,7 @@ async def _paced(server: Server, plan: Plan, count: int) -> tuple[Paced, float] 
         memory = rss_mib(server.pid)
     finally:
         await streams.end()
-    if usage.seconds < plan.paced_chunks * PACE_SECONDS / 8:
+    if not chunks or usage.seconds < plan.paced_chunks * PACE_SECONDS / 8:  # too short a look to say anything
         return None
     gaps = [
         (later - earlier) * 1000

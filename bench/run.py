@@ -124,8 +124,9 @@ async def _measure(figures: Figures, plan: Plan, target: Target, started: Starte
     rested_mib = rss_mib(started.pid)
     idle_mib = await load.idle_mib(server, plan)
     figures.paced, paced_mib = await load.paced(server, plan)
-    counts = {"streams": plan.streams, "paced_streams": figures.paced.streams}
-    figures.memory = Memory(fresh_mib=fresh_mib, rested_mib=rested_mib, idle_mib=idle_mib, paced_mib=paced_mib, **counts)
+    figures.memory = Memory(
+        fresh_mib=fresh_mib, rested_mib=rested_mib, idle_mib=idle_mib, paced_mib=paced_mib, streams=plan.streams, paced_streams=figures.paced.streams
+    )
     say(f"{figures.name}: {figures.paced.streams} streams of 20 chunks a second, {figures.paced.cpu_us_per_chunk:.0f} µs a chunk")
 
 

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,14 @@ async def test_it_gives_what_the_work_gives_and_raises_what_it_raises() -> None:
     with pytest.raises(ZeroDivisionError):
         await threads.run(divmod, 7, 0)
     assert await threads.run(divmod, 9, 2) == (4, 1)
+    threads.close()
+
+
+async def test_work_that_raises_what_no_future_takes_is_an_error_and_not_a_wait_for_ever() -> None:
+    threads = Threads(1, name="test-threads", refusal=CLOSED)
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await threads.run(next, iter(()))
     threads.close()
 
 
@@ -105,6 +114,8 @@ async def test_work_whose_caller_left_before_it_began_is_not_done() -> None:
 
 async def test_work_whose_caller_left_meanwhile_does_no_harm() -> None:
     threads, gate = Threads(1, name="test-threads", refusal=CLOSED), Gate()
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     left = asyncio.create_task(threads.run(gate.pass_through))
     await gate.until_entered(1)
     left.cancel()
@@ -112,6 +123,7 @@ async def test_work_whose_caller_left_meanwhile_does_no_harm() -> None:
         await left
     gate.opened.set()
     assert await threads.run(divmod, 7, 2) == (3, 1)
+    assert failures == []
     threads.close()
 
 
@@ -166,9 +178,10 @@ async def test_nothing_of_the_last_work_is_kept() -> None:
     seen = weakref.ref(large)
     await threads.run(id, large)
     del large
-    await threads.run(int)
-    gc.collect()
-    assert seen() is None
+    async with asyncio.timeout(10):
+        while seen() is not None:  # the thread lets go of it just after it has handed it out
+            await asyncio.sleep(0.001)
+            gc.collect()
     threads.close()
 
 

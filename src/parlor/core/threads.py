@@ -32,7 +32,9 @@ class Pending:
         """On the loop."""
         if self.future.done():  # nobody waits any more
             return
-        if self.error is not None:
+        if isinstance(self.error, StopIteration):  # no future takes one, and whoever waits would wait for ever
+            self.future.set_exception(RuntimeError("the work raised StopIteration").with_traceback(self.error.__traceback__))
+        elif self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)

@@ -5,6 +5,7 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from parlor.core.outbound import Broken, Malformed, NoAnswer, Outbound, OutboundSettings, Oversized, Refused, TimedOut, Timeouts, Unreachable, provide_outbound
 from tests.core.outbound.conftest import Open, Site
@@ -156,8 +157,34 @@ async def test_reading_after_leaving_fails_clearly(door: Open, site: Site) -> No
         await reply.read_some()
 
 
+class Parser:
+    """What aiohttp's connections are told: to pause, and to go on with nothing new to parse."""
+
+    def __init__(self) -> None:
+        self.paused = asyncio.Event()
+        self.resumed = 0
+
+
+@pytest.fixture
+async def parser(monkeypatch: pytest.MonkeyPatch) -> Parser:
+    seen = Parser()
+    pause, receive = ResponseHandler.pause_reading, ResponseHandler.data_received
+
+    def pause_reading(self: ResponseHandler) -> None:
+        pause(self)
+        seen.paused.set()
+
+    def data_received(self: ResponseHandler, data: bytes) -> None:
+        seen.resumed += not data
+        receive(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "pause_reading", pause_reading)
+    monkeypatch.setattr(ResponseHandler, "data_received", data_received)
+    return seen
+
+
 @pytest.mark.parametrize("piece_bytes", [3, 100, 65536])
-async def test_a_reader_that_fell_behind_gets_the_rest(door: Open, site: Site, piece_bytes: int) -> None:
+async def test_a_reader_that_fell_behind_gets_the_rest(door: Open, site: Site, parser: Parser, piece_bytes: int) -> None:
     """So far behind that reading from the connection was paused, again and again; and the connection can be used again."""
     body = bytes(range(256)) * (256 if piece_bytes < 100 else 16384)
     pieces = [body[at : at + piece_bytes] for at in range(0, len(body), piece_bytes)]
@@ -167,13 +194,22 @@ async def test_a_reader_that_fell_behind_gets_the_rest(door: Open, site: Site, p
     for _ in range(2):
         read: list[bytes] = []
         async with outbound.trusted("GET", site.url) as reply:
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(parser.paused.wait(), 10)
             while piece := await reply.read_some():
                 read.append(piece)
-                await asyncio.sleep(0.001)
         assert b"".join(read) == body
-        assert len(read) > 1, "it came in several reads, or nothing was paused"
+        parser.paused.clear()
     assert site.connections == 1
+
+
+async def test_a_connection_that_nothing_has_paused_is_not_resumed(door: Open, site: Site, parser: Parser) -> None:
+    """aiohttp goes through its parser once more for it, at each chunk of an answer."""
+    site.answer = lambda _: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    async with door().trusted("GET", site.url) as reply:
+        assert await reply.read_some() == b"hello"
+        assert await reply.read_some() == b""
+    assert not parser.paused.is_set()
+    assert parser.resumed == 0
 
 
 async def test_a_connection_is_used_again_once_its_body_was_read(door: Open, site: Site) -> None:

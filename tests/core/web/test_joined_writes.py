@@ -4,8 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from uvicorn.server import ServerState
 
 from parlor.core.web.joined_writes import MOST_BYTES, JoinedWrites
+from parlor.core.web.protocol import bounded
+from parlor.core.web.settings import ServerSettings
 
 
 class Recorder(asyncio.Transport):
@@ -112,3 +117,20 @@ async def test_the_rest_is_the_connections_own(made: Made) -> None:
     assert recorder.is_reading_paused
     joined.resume_reading()
     assert joined.is_reading()
+
+
+async def test_an_answer_is_one_write() -> None:
+    """Its head, its body and its end."""
+    config = uvicorn.Config(PlainTextResponse("hello"), http=bounded(ServerSettings()), ws="none", lifespan="off", log_config=None)
+    config.load()
+    state = ServerState()
+    protocol, recorder = bounded(ServerSettings())(config=config, server_state=state, app_state={}), Recorder()  # pyright: ignore[reportCallIssue]
+    protocol.connection_made(recorder)
+    protocol.data_received(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    await asyncio.gather(*state.tasks)
+    await asyncio.sleep(0)
+    [answer] = recorder.calls
+    assert isinstance(answer, bytes)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\nhello")
+    protocol.connection_lost(None)

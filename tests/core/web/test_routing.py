@@ -134,11 +134,12 @@ def test_readers_in_several_threads_each_get_all_routes_and_an_unknown_address_w
         assert may_go_on.wait(10)
         return ready
 
-    room = APIRouter()
-    room.add_api_route("/slow", lambda: 1)
-    ready = cast("APIRoute", room.routes[0])
+    plain = APIRouter()
+    plain.add_api_route("/slow", lambda: 1)
+    ready = cast("APIRoute", plain.routes[0])
+    room = Router()
+    room.declared.append(Declared("/slow", ["GET"], slowly))
     house.adopt(room, "")
-    house._placed[-1].declared = Declared("/slow", ["GET"], slowly)  # pyright: ignore[reportPrivateUsage]  # a description that takes its time
     client = TestClient(app_of(house))
     with ThreadPoolExecutor(2) as threads:
         reading = [threads.submit(lambda: len(house.routes)) for _ in range(2)]

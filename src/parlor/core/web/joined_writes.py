@@ -36,10 +36,13 @@ class JoinedWrites(asyncio.Transport):
         if not self._held:
             return
         data = b"".join(self._held)
-        self._held.clear()
-        self._held_bytes = 0
+        self._forget()
         if not self._transport.is_closing():
             self._transport.write(data)
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._held_bytes = 0
 
     def write_eof(self) -> None:
         self.flush()
@@ -50,7 +53,7 @@ class JoinedWrites(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        self._held.clear()
+        self._forget()
         self._transport.abort()
 
     def is_closing(self) -> bool:
