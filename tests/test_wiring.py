@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,8 +29,7 @@ from parlor.wiring import open_house
 from tests.support.garden import install_garden
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoofLeaked(Event):
+class RoofLeaked(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "roof.leaked"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -127,11 +128,13 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Times in RFC 3339 UTC with Z as everywhere; models as their fields; everything else by its text."""
+    """Times in RFC 3339 UTC with Z as everywhere; models and structs as their fields; everything else by its text."""
     if hasattr(value, "isoformat"):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
     return str(value)
 
 

@@ -3,11 +3,12 @@
 import ast
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
+from msgspec.structs import replace
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
@@ -32,14 +33,13 @@ AsJson = Annotated[bool, typer.Option("--json", callback=_want_json, expose_valu
 Debug = Annotated[bool, typer.Option("--debug", callback=_want_debug, expose_value=False, help="Print the traceback of an error, and what is logged.")]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A command or a group. `target` is "package.module:name" of a function or a Typer app; None: a group made of `children` alone."""
 
     target: str | None
     help: str
     owner: str | None
-    children: "Mapping[str, Entry]" = field(default_factory=dict[str, "Entry"])
+    children: "Mapping[str, Entry]" = msgspec.field(default_factory=dict[str, "Entry"])
 
 
 def entries_of(modules: Iterable[Module]) -> dict[str, Entry]:

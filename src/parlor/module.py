@@ -6,12 +6,14 @@ Built-in modules, installed ones (entry-point group `parlor.modules`) and those 
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from parlor.core.errors import Misconfigured, NotFound
@@ -89,8 +91,7 @@ class Module:
         return load_name(self.settings) if isinstance(self.settings, str) else self.settings
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A module, where it came from ("built-in", "installed: <distribution>", a path) and whether it is switched on."""
 
     module: Module

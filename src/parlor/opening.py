@@ -4,8 +4,9 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from parlor.config import Settings
 from parlor.core.db.settings import DatabaseSettings
@@ -28,8 +29,7 @@ def say(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-@dataclass(frozen=True)
-class House:
+class House(msgspec.Struct, frozen=True):
     container: "AsyncContainer"
     start_residents: Callable[[], None]
 

@@ -13,11 +13,11 @@ import sys
 import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import msgspec
 import pytest
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ if __name__ == "__main__":
 """
 
 
-@dataclass(frozen=True)
-class IsolatedMcpServer:
+class IsolatedMcpServer(msgspec.Struct, frozen=True):
     """A program that is an MCP server over standard input and output: whoever connects to it has a process of their own."""
 
     name: str

@@ -1,8 +1,8 @@
 import asyncio
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from parlor.core.db import Database
 from parlor.core.idempotency import IdempotencyMismatch

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import bindparam, update
 
 from parlor.core.crypto import SecretKey
@@ -149,7 +150,7 @@ async def test_a_repeated_use_is_answered_again_and_not_limited(house: House) ->
     first = await vouchers.use(account_id, code, _key(account_id))
     for _ in range(3):
         again = await vouchers.use(account_id, code, _key(account_id))
-        assert (again.posted, again.is_repeat) == (first.posted, True)
+        assert (again.posted, again.is_repeat) == (replace(first.posted, is_new=False), True)
     with pytest.raises(InvalidVoucher):
         await vouchers.use(account_id, "wrong")
     with pytest.raises(RateLimited):

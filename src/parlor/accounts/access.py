@@ -4,13 +4,13 @@
 two are named either is enough: `caller: ChatReadDep`. A route that names none, `caller: CallerDep`, is closed to API keys. OpenAPI says it of each route.
 """
 
-from dataclasses import replace
 from typing import Annotated, cast
 
 import structlog
 from dishka import AsyncContainer
 from fastapi import Security
 from fastapi.security import SecurityScopes
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from parlor.accounts.api_keys import PREFIX as API_KEY_PREFIX

@@ -1,17 +1,17 @@
 """What an account is to the rest of the house."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 Role = Literal["user", "admin"]
 Status = Literal["active", "suspended"]
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """Without its password hash, which only the queries of this room see. `groups` are names, sorted, each once."""
 
     id: UUID

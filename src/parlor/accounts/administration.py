@@ -1,9 +1,10 @@
 """What administrators and the command line do to other people's accounts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import queries
 from parlor.accounts.account import Account, Role, Status
@@ -18,8 +19,7 @@ from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Which accounts to list. `search` is looked for in email, username and display name."""
 
     search: str = ""

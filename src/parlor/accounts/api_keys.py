@@ -6,9 +6,10 @@ cannot be guessed, and which an index finds.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import api_key_queries as queries
 from parlor.accounts.account import Account
@@ -34,8 +35,7 @@ _SHOWN = 11
 _ROUTE = "api-keys"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewApiKey:
+class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """`budget_micros` is the most that may be spent with it, altogether."""
 
     name: str
@@ -44,16 +44,14 @@ class NewApiKey:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True):
     """An Idempotency-Key, and the hash of the body that it came with."""
 
     text: str
     body_hash: bytes
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A key as its owner sees it. `text` is there once, in the answer that made it: a repetition of that request finds it gone."""
 
     key: ApiKey

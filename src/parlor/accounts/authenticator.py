@@ -6,9 +6,11 @@ Every kind of credential is a `CredentialKind`; what the account may do at this 
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.caller import ALL_SCOPES, Caller, Scope
@@ -21,8 +23,7 @@ from parlor.core.db import Database
 from parlor.core.errors import Unauthenticated
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What a credential proves by itself. `token_version`, `sign_in_id` and `api_key_id` are compared with the account's when they are given.
 
     `expires_at` is the last moment (seconds since 1970) at which it counts.
@@ -68,8 +69,7 @@ class AccessTokenKind:
         )
 
 
-@dataclass(slots=True)
-class _Remembered:
+class _Remembered(msgspec.Struct):
     identity: Identity
     caller: Caller
     fresh_until: float

@@ -1,8 +1,9 @@
 """Who is asking: what every kind of credential comes down to."""
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts.account import Role
 from parlor.accounts.errors import AdministratorsOnly, KeyNotAllowed, ScopeMissing
@@ -12,8 +13,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 ALL_SCOPES: frozenset[Scope] = frozenset(SCOPES)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """An active account, proved at most 5 s ago. `credential` names the kind: "access_token", "cookie", "api_key", "issuer" or "mock".
 
     `sign_in_id` is the device, and `api_key_id` the key, if it came from one.

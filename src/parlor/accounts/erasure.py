@@ -6,10 +6,11 @@ between goes too; and when the process that began dies in the middle, that job i
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import erasure_queries, queries
 from parlor.accounts.administration import lock_with_admins
@@ -34,8 +35,7 @@ _JOB = "accounts.finish_erasure"
 log = get_logger("parlor.accounts")
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """`erased_at` is None while the work goes on. `counts` says by module how many rows or objects were removed or unnamed."""
 
     account_id: UUID

@@ -1,15 +1,13 @@
 """What happened to accounts, for other rooms, audit and webhooks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserRegistered(Event):
+class UserRegistered(Event, frozen=True, kw_only=True):
     """An account is there: by sign-up, set-up link, administrator or command line. Recorded in the transaction that makes it."""
 
     name: ClassVar[str] = "user.registered"
@@ -20,15 +18,13 @@ class UserRegistered(Event):
     """An account with this address was erased before: the welcome is not given twice."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserExported(Event):
+class UserExported(Event, frozen=True, kw_only=True):
     """Somebody took a copy of everything that is stored about the account; the actor says who."""
 
     name: ClassVar[str] = "user.exported"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserErased(Event):
+class UserErased(Event, frozen=True, kw_only=True):
     """The account was erased, and with it every event about it: so this one is about nobody. `receipt` counts by module."""
 
     name: ClassVar[str] = "user.erased"
@@ -40,38 +36,32 @@ class UserErased(Event):
         return str(self.user_id)
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserRoleChanged(Event):
+class UserRoleChanged(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "user.role_changed"
     role: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserStatusChanged(Event):
+class UserStatusChanged(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "user.status_changed"
     status: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserGroupsChanged(Event):
+class UserGroupsChanged(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "user.groups_changed"
     groups: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserEmailChanged(Event):
+class UserEmailChanged(Event, frozen=True, kw_only=True):
     """The account has another address, which nobody has verified yet."""
 
     name: ClassVar[str] = "user.email_changed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserPasswordChanged(Event):
+class UserPasswordChanged(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "user.password_changed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserSignedIn(Event):
+class UserSignedIn(Event, frozen=True, kw_only=True):
     """Somebody has signed in on a device: `method` is "password", "google", "issuer" or "setup". Recorded in the transaction that opens the sign-in."""
 
     name: ClassVar[str] = "user.signed_in"
@@ -79,22 +69,20 @@ class UserSignedIn(Event):
     method: str
 
 
-class UserEmailVerified(Event):
+class UserEmailVerified(Event, frozen=True):
     """Somebody has shown that they read the mailbox of the account's address."""
 
     name: ClassVar[str] = "user.email_verified"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefreshTokenReplayed(Event):
+class RefreshTokenReplayed(Event, frozen=True, kw_only=True):
     """A refresh token came a second time after the grace: somebody has a copy. The sign-in is ended."""
 
     name: ClassVar[str] = "user.refresh_token_replayed"
     sign_in_id: UUID
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiKeyCreated(Event):
+class ApiKeyCreated(Event, frozen=True, kw_only=True):
     """Recorded in the transaction that makes the key: whoever keeps its budget joins in there. `budget_micros` is None for a key without one."""
 
     name: ClassVar[str] = "api_key.created"
@@ -103,14 +91,12 @@ class ApiKeyCreated(Event):
     budget_micros: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiKeyRevoked(Event):
+class ApiKeyRevoked(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "api_key.revoked"
     api_key_id: UUID
 
 
-@dataclass(frozen=True, kw_only=True)
-class UserIdentityLinked(Event):
+class UserIdentityLinked(Event, frozen=True, kw_only=True):
     """From now on `issuer` vouches for this account. `took_over` when its address was unverified, so that whatever opened it before was taken away."""
 
     name: ClassVar[str] = "user.identity_linked"

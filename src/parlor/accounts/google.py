@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from parlor.accounts import identity_queries as queries
 from parlor.accounts.account import Account
@@ -35,16 +36,14 @@ _OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 """Printable ASCII without backslashes, which browsers take for slashes; two at the beginning would name another host."""
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """`url` is where the browser goes, `browser` the secret that it must bring back in a cookie."""
 
     url: str
     browser: str
 
 
-@dataclass(frozen=True)
-class ComeBack:
+class ComeBack(msgspec.Struct, frozen=True):
     """What the provider put into the address that it sent the browser back to."""
 
     code: str | None

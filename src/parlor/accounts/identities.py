@@ -6,9 +6,10 @@ opened it before; what is in it stays. An unverified administrator is nobody's t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import api_key_queries, identity_queries, queries
 from parlor.accounts.account import Account
@@ -28,8 +29,7 @@ _TRACE = "erased "
 _SIGNATURE = 43
 
 
-@dataclass(frozen=True)
-class Proved:
+class Proved(msgspec.Struct, frozen=True):
     """What an issuer vouches for. `email` is in its one spelling, None where there is none that can be used here."""
 
     issuer: str

@@ -1,7 +1,8 @@
 """Everybody whom the settings let vouch for people, each with its keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.accounts.oidc.provider import OpenIdProvider
 from parlor.accounts.oidc.settings import GOOGLE, TrustedIssuer
@@ -15,8 +16,7 @@ _GOOGLE_WITHOUT_SCHEME = "accounts.google.com"
 _ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
 
 
-@dataclass(frozen=True)
-class Trusted:
+class Trusted(msgspec.Struct, frozen=True):
     """An issuer whose tokens let people in, and how they are checked."""
 
     settings: TrustedIssuer

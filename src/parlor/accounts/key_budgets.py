@@ -1,15 +1,15 @@
 """What a key may spend: accounts ask, and whoever keeps the money answers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class KeyBudget:
+class KeyBudget(msgspec.Struct, frozen=True):
     """The most that a key may spend altogether, and what it has spent or holds of that."""
 
     limit_micros: int

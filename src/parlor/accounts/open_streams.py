@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from parlor.accounts import reader_queries as queries
 from parlor.accounts.authenticator import Authenticator
@@ -23,8 +24,7 @@ _PAGE = 500
 log = get_logger("parlor.accounts")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stream:
+class _Stream(msgspec.Struct, frozen=True, eq=False):
     caller: Caller
     end: Callable[[], None]
 

@@ -1,8 +1,8 @@
 """Questions about many callers at once."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import bindparam, or_, select
 
 from parlor.accounts.tables import AccountRow, ApiKeyRow, SignInRow
@@ -16,8 +16,7 @@ _api_keys = statement(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
+class Readers(msgspec.Struct, frozen=True):
     """Ids of accounts, and of the sign-ins and API keys through which they read."""
 
     accounts: set[UUID]

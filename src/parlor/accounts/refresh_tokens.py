@@ -6,10 +6,11 @@ time, and a copy in other hands is noticed as soon as both have used it: a token
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import sign_in_queries as queries
 from parlor.accounts.settings import AuthSettings
@@ -26,8 +27,7 @@ _MAX_USER_AGENT = 300
 _MAX_ADDRESS = 64
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     """How and where from somebody signs in: what they see in the list of their devices."""
 
     method: str
@@ -42,8 +42,7 @@ class Device:
         return cls(method, user_agent or None, origin.address and origin.address[:_MAX_ADDRESS])
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(msgspec.Struct, frozen=True):
     """A live refresh token, and what an access token beside it must say."""
 
     text: str
@@ -52,8 +51,7 @@ class Issued:
     token_version: int
 
 
-@dataclass(frozen=True)
-class Replay:
+class Replay(msgspec.Struct, frozen=True):
     """The sign-in has been ended because of it."""
 
     sign_in_id: UUID

@@ -1,7 +1,8 @@
 """Making accounts: the one place that inserts one and says so."""
 
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from parlor.accounts import queries
 from parlor.accounts.account import Account, Role
@@ -14,8 +15,7 @@ from parlor.core.events import Events
 from parlor.core.ids import new_id
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewAccount:
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Names in their one spelling (see `text`). Without a hash nobody can sign in with a password."""
 
     email: str | None = None

@@ -1,9 +1,9 @@
 """How the tokens of a session travel: in bodies, or in cookies for pages in a browser."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, cast
 
+import msgspec
 from dishka import AsyncContainer
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -39,8 +39,7 @@ def hand_over(cookies: SessionCookies, request: Request, response: Response, ses
     return SignedInRead(user=UserRead.of(session.account))
 
 
-@dataclass(frozen=True)
-class Presented:
+class Presented(msgspec.Struct, frozen=True):
     """A refresh token as it came; empty when the cookie is missing, which is the same as an unknown one."""
 
     text: str

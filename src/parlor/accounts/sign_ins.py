@@ -1,8 +1,9 @@
 """Signing in and out: passwords and refresh tokens in, sessions out."""
 
 import contextlib
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import queries, sign_in_queries
 from parlor.accounts.account import Account
@@ -21,8 +22,7 @@ from parlor.core.events import Events, current_origin
 from parlor.core.limits import RateLimits
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A signed-in account with its tokens. The refresh token is shown here and nowhere else."""
 
     account: Account

@@ -1,7 +1,9 @@
 """New accounts, whoever asks for one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from parlor.accounts.account import Account, Role
 from parlor.accounts.passwords import Passwords
@@ -17,8 +19,7 @@ from parlor.core.events import current_origin
 from parlor.core.limits import RateLimits
 
 
-@dataclass(frozen=True, kw_only=True)
-class Application:
+class Application(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants their account to be, as they wrote it."""
 
     email: str | None = None
@@ -27,8 +28,7 @@ class Application:
     display_name: str | None = None
 
 
-@dataclass(frozen=True)
-class Registered:
+class Registered(msgspec.Struct, frozen=True):
     """`session` is None when the account may be signed in to only once its address is verified."""
 
     account: Account

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,8 +23,7 @@ _CLAIMS = ["iss", "aud", "typ", "sub", "sid", "tv", "iat", "exp"]
 _OWN_TIME_CHECKS = {"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False, "enforce_minimum_key_length": True}
 
 
-@dataclass(frozen=True, slots=True)
-class AccessClaims:
+class AccessClaims(msgspec.Struct, frozen=True):
     """`expires_at` is in seconds since 1970, as in the token."""
 
     account_id: UUID

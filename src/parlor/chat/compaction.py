@@ -1,11 +1,12 @@
 """When what was said no longer fits into the window: the older part becomes a summary, in the turn that met it and on its bill."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from parlor.agents import FREE, AgentRunner, Assignment
 from parlor.chat import message_queries
@@ -32,8 +33,7 @@ _MOST_HEADING_TOKENS = 120
 logger = structlog.get_logger("parlor.chat")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """`memory` is the plain window, for when there will be no summary; `kept` are the rows that stay as they are, oldest first."""
 
     past: Past
@@ -48,8 +48,7 @@ class Plan:
         return max(self.memory.tokens, sum(row.tokens for row in self.kept) + self.summary_most_tokens + _MOST_HEADING_TOKENS)
 
 
-@dataclass(slots=True)
-class _Older:
+class _Older(msgspec.Struct):
     """The rows that a summary is to stand for, newest first, while they are read: down to the earlier summary, or as far as there is room."""
 
     earlier: Summary | None
@@ -58,7 +57,7 @@ class _Older:
     room_tokens: int
     most_chars: int
     next_id: UUID | None
-    rows: list[Any] = field(default_factory=list[Any])
+    rows: list[Any] = msgspec.field(default_factory=list[Any])
 
     @property
     def is_done(self) -> bool:

@@ -1,7 +1,6 @@
 """One conversation from the command line: asked in this process, or of a server over its HTTP API. Both give the same pieces."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from dishka import AsyncContainer
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True):
     """A stretch of an answer. `tool` says what was called and what came back, `note` which other model answers, `problem` why it is not whole.
 
     With `question` the turn waits: the answer goes to `Conversation.answer`, and the pieces go on.

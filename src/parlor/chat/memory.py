@@ -1,7 +1,6 @@
 """A session's memory: what a turn knows of what was said before it. The newest messages as they are, and a summary in the place of older ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,8 +15,7 @@ MOST_RESULT_CHARS = 400
 """Of a tool's result in a text: it is there to say what was found, not to be worked with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """`rows` are what is shown as it is, oldest first; the last one is the question."""
 
     rows: Sequence[Any]
@@ -46,8 +44,7 @@ class Memory:
         return memory_text(self.rows[:-1], None if self.summary is None else self.summary.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """What a turn has read of its conversation. `rows` are newest first, the question before all; `summary`, if it is there, stands for what is older."""
 
     rows: Sequence[Any]

@@ -1,9 +1,10 @@
 """Looking at a session's memory, and taking its summary away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.chat import message_queries, session_queries
 from parlor.chat.compaction import Compaction
@@ -17,8 +18,7 @@ _ANY_ROOM = 2**31
 """Tokens: which model the next turn will use, and how much that can read, is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class NextQuestion:
+class NextQuestion(msgspec.Struct, frozen=True):
     """In the place of the question that the next turn will have."""
 
     parent_id: UUID | None
@@ -28,8 +28,7 @@ class NextQuestion:
     parts: None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """What the next turn on a branch would know. `holder_id` is the message whose part the summary is."""
 
     memory: Memory

@@ -1,9 +1,10 @@
 """T1: a question is saved, credit is held and a turn begins, in one transaction; then the agent runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.agents import FREE, Agent, AgentRegistry, AgentRunner, Assignment, UnknownAgent
 from parlor.chat import message_queries, session_queries
@@ -27,16 +28,14 @@ from parlor.wallet import HoldFor, PriceBook, WalletService
 ROUTE = "sessions.messages"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """An Idempotency-Key and the hash of the body it came with."""
 
     key: str
     body_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What somebody asks. `parent_id` says after which message: None with `is_root` is a new beginning, None without is the newest message.
 
     With `again` nothing is asked anew: it is the answer (a message id) to be generated once more, beside the old one.
@@ -50,7 +49,7 @@ class Question:
     again: UUID | None = None
     agent: str | None = None
     model: str | None = None
-    params: ModelParams = field(default_factory=ModelParams)
+    params: ModelParams = msgspec.field(default_factory=ModelParams)
     is_free: bool = False
     """The operator's own, at the command line."""
     api_key_id: UUID | None = None
@@ -64,8 +63,7 @@ class Question:
         return ToolCaller(self.account_id, self.access.groups, self.access.is_unlimited)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What came of it. `is_replay` when an earlier request with the same key had asked already."""
 
     turn_id: UUID
@@ -90,17 +88,15 @@ class _AgentNotReady(Exception):
         super().__init__(name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What was looked up for one question, by the name that it was asked for with."""
 
     toolbox: Toolbox
-    models: dict[str | None, Model] = field(default_factory=dict[str | None, Model])
-    agents: dict[str | None, Agent] = field(default_factory=dict[str | None, Agent])
+    models: dict[str | None, Model] = msgspec.field(default_factory=dict[str | None, Model])
+    agents: dict[str | None, Agent] = msgspec.field(default_factory=dict[str | None, Agent])
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(msgspec.Struct, frozen=True):
     """The new question as a row of the history."""
 
     role: str

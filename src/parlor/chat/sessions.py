@@ -1,10 +1,11 @@
 """Sessions: making, changing, listing, forking, deleting them, and reading their messages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.agents import AgentRegistry, drop_threads_of_session
 from parlor.chat import message_queries, session_queries
@@ -22,8 +23,7 @@ COPY_MOST = 10_000
 """Messages that a fork takes along at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """Which sessions to list."""
 
     archived: bool = False

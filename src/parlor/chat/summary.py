@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from parlor.llm import estimate_tokens
 from parlor.turns import MemoryCompacted, Replaced
@@ -77,5 +78,5 @@ def renamed(parts: Sequence[dict[str, Any]] | None, ids: Mapping[UUID, UUID]) ->
         return parts
     old = summary.replaces
     replaces = Replaced(ids.get(old.first, old.first), ids.get(old.last, old.last), old.messages)
-    renamed_part = msgspec.structs.replace(summary, replaces=replaces).as_part()
+    renamed_part = replace(summary, replaces=replaces).as_part()
     return [renamed_part if part["type"] == "summary" else part for part in parts]

@@ -2,19 +2,18 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from dotenv.parser import parse_stream
 
 from parlor.core.errors import Misconfigured
 from parlor.core.settings import RootSettings
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(msgspec.Struct, frozen=True):
     """What was read: the file's path (None: there is none) and what stands in it."""
 
     env_path: Path

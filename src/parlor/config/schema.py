@@ -6,12 +6,12 @@ It is read off the pydantic models of the root and of every module, so a setting
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from inspect import get_annotations
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, RootModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -27,8 +27,7 @@ PREFIX = "PARLOR_"
 _LISTS = (list, tuple, set, frozenset, Sequence)
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True):
     """One value. `text` says how a string is read: as it is, as a list (`a,b` or JSON), or as JSON."""
 
     text: Literal["plain", "list", "json"]
@@ -39,16 +38,14 @@ class Leaf:
     description: str = ""
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Named settings, and what stands behind every other name, where the operator may choose some beside them."""
 
     fields: "Mapping[str, Node]"
     others: "Node | None" = None
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Names that the operator chooses, each with the same kind of thing behind it."""
 
     value: "Node"

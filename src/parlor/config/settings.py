@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, cast
 
+import msgspec
 from pydantic import BaseModel, RootModel
 
 from parlor.config.files import Files
@@ -24,16 +25,14 @@ class UnknownSetting(Invalid):
     code = "config.unknown_setting"
 
 
-@dataclass(frozen=True)
-class Hidden:
+class Hidden(msgspec.Struct, frozen=True):
     """A value that a higher source hides."""
 
     source: str
     value: Any
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """One setting. Values are ready for JSON, and secrets are stars."""
 
     path: str

@@ -6,9 +6,10 @@ A source gives values with the words in which they were written, so that every c
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, cast
+
+import msgspec
 
 from parlor.config.schema import PREFIX, Group, Leaf, Node, Path, child, dotted, find, nearest, variable
 
@@ -19,8 +20,7 @@ _ORCHESTRATOR = re.compile(r"PARLOR_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_
 """Kubernetes puts these into every container beside a service called `parlor` or `parlor-...`; they are nobody's mistake."""
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """A value as one source gave it. `name` is what to change (`PARLOR_WALLET__X`, `wallet.x`), `source` where it stands."""
 
     value: Any
@@ -40,13 +40,12 @@ class Given:
         return self.name if self.source == "environment" else f"{self.name} in {self.source}"
 
 
-@dataclass
-class Source:
+class Source(msgspec.Struct):
     """What one source gives, and what is wrong with how it is written."""
 
-    values: dict[Path, Given] = field(default_factory=dict[Path, Given])
-    problems: list[str] = field(default_factory=list[str])
-    warnings: list[str] = field(default_factory=list[str])
+    values: dict[Path, Given] = msgspec.field(default_factory=dict[Path, Given])
+    problems: list[str] = msgspec.field(default_factory=list[str])
+    warnings: list[str] = msgspec.field(default_factory=list[str])
 
 
 def from_variables(root: Group, variables: Mapping[str, str | None], source: str, folder: FilePath) -> Source:

@@ -6,9 +6,10 @@ with patience: empty means absent, and a word where yes or no was expected is so
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import msgspec
 
 from parlor.config.schema import Group, Leaf, Path, find
 from parlor.config.sources import Given, Source, complaint_about
@@ -16,8 +17,7 @@ from parlor.config.sources import Given, Source, complaint_about
 _UNREADABLE = object()
 
 
-@dataclass(frozen=True)
-class Usual:
+class Usual(msgspec.Struct, frozen=True):
     """`paths`: where the value goes; the first that the tree has. `help` is for env.example."""
 
     name: str

@@ -2,17 +2,17 @@
 
 import zipfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import IO, cast
+
+import msgspec
 
 MAX_CHUNK_BYTES = 64 * 1024
 """Compressed at once, on the loop: a millisecond or two."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A file of the archive. `is_large` for what may have more than 4 GiB: some programs cannot read such members."""
 
     path: str

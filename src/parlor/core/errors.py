@@ -4,8 +4,9 @@
 a job that met it is worth another try. Nobody else writes a status for an error.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import msgspec
 
 
 class ParlorError(Exception):
@@ -96,8 +97,7 @@ class Misconfigured(ParlorError):
     code = "config.invalid"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     status: int
     title: str
     exit_code: int = 1

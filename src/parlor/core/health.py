@@ -1,9 +1,10 @@
 """What a health check is. A module lists its checks; `ops` and `parlor doctor` run them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class Status(StrEnum):
@@ -13,18 +14,16 @@ class Status(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """One look at one part. `advice` names the cure in a sentence; `latency_ms` and `checked_at` are filled in by whoever ran the check."""
 
     status: Status
     last_error: str | None = None
     advice: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """`look` must answer within a second or two; whoever runs it bounds it."""
 
     name: str

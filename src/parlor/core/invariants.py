@@ -1,13 +1,13 @@
 """Statements about the stored state that must hold at every commit, checked by one loop."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 
 
-@dataclass(frozen=True)
-class Invariant:
+class Invariant(msgspec.Struct, frozen=True):
     """`violations` reads the database and returns one sentence for each thing that is wrong: none means that it holds."""
 
     code: str
@@ -15,8 +15,7 @@ class Invariant:
     violations: Callable[[Transaction], Iterable[str]]
 
 
-@dataclass(frozen=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     code: str
     sentence: str
 

@@ -33,3 +33,16 @@ def without(package: str) -> Generator[None]:
     finally:
         if not is_loaded:
             del sys.modules[package]
+
+
+@contextmanager
+def unbuilt_models() -> Generator[None]:
+    """Models of a library that is imported here build their validators at their first use, as `core.web.schemas` has it for our own."""
+    from pydantic import BaseModel
+
+    before = BaseModel.model_config
+    BaseModel.model_config = {**before, "defer_build": True}
+    try:
+        yield
+    finally:
+        BaseModel.model_config = before

@@ -5,9 +5,11 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 GRACE_SECONDS = 25.0
 """How long running work may go on after the process was asked to end."""
@@ -58,8 +60,7 @@ Lines = Callable[[str], Awaitable[Sequence[str]]]
 """From the address that the server answers at (`http://127.0.0.1:8000`) to the lines to print."""
 
 
-@dataclass(frozen=True)
-class StartupNotices:
+class StartupNotices(msgspec.Struct, frozen=True):
     """What `parlor serve` prints below its address. A room adds to it in its provider, by decorating this value.
 
         @decorate
@@ -78,8 +79,7 @@ class StartupNotices:
         return [line for source in self.sources for line in await source(address)]
 
 
-@dataclass(frozen=True)
-class Residents:
+class Residents(msgspec.Struct, frozen=True):
     """What a server does for as long as it runs, beside answering requests and running jobs: in each process its own. A room adds to it as to the notices.
 
     Each begins when the server has said where it is, and is cancelled at its end.

@@ -4,9 +4,10 @@ A module lists one `UserData` in `Module.user_data`. Two more things it may do, 
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 
@@ -53,8 +54,7 @@ class StopsWork(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ExportedFile:
+class ExportedFile(msgspec.Struct, frozen=True):
     """`path` stands below the module's folder `files`. `chunks` is read once, to its end."""
 
     path: str

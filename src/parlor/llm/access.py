@@ -1,8 +1,9 @@
 """Who may use which models: the settings keep some for groups of accounts."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from parlor.llm.settings import LlmSettings
 
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from parlor.accounts import Caller
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAccess:
+class ModelAccess(msgspec.Struct, frozen=True):
     """For whom a model is looked up. As it is made without arguments it is the least that anybody has."""
 
     groups: frozenset[str] = frozenset()

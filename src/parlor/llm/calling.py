@@ -1,8 +1,9 @@
 """One question to one model, with no turn around it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from parlor.llm.gate import uncharged
 from parlor.llm.ports import (
@@ -25,13 +26,12 @@ from parlor.llm.ports import (
 Show = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class Said:
+class Said(msgspec.Struct):
     """A whole answer: `model` is the name of the one that gave it. `finish_reason` is None only when it never ended."""
 
     model: str
-    pieces: list[str] = field(default_factory=list[str])
-    calls: dict[int, ToolCall] = field(default_factory=dict[int, ToolCall])
+    pieces: list[str] = msgspec.field(default_factory=list[str])
+    calls: dict[int, ToolCall] = msgspec.field(default_factory=dict[int, ToolCall])
     state: ProviderState | None = None
     usage: Usage | None = None
     finish_reason: FinishReason | None = None

@@ -22,13 +22,12 @@ _MAX_SHOWN = 100
 _SHOWN_AT_ONCE = 8
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What a provider says of a model: its size in tokens, and what it can do. None: it does not say."""
 
     context_tokens: int | None = None
     max_output_tokens: int | None = None
-    capabilities: Capabilities = field(default_factory=dict[Any, bool])
+    capabilities: Capabilities = msgspec.field(default_factory=dict[Any, bool])
 
 
 @dataclass(frozen=True)

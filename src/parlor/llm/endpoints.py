@@ -1,9 +1,10 @@
 """Where a provider's endpoint is, given what people write as its base URL."""
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 if TYPE_CHECKING:
     from parlor.llm.settings import ProviderSettings
@@ -27,8 +28,7 @@ _ENDINGS: dict[Kind, tuple[str, ...]] = {
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """`headers` carry the key: they go to `base_url` and nowhere else."""
 
     provider: str

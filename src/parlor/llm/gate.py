@@ -9,8 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from uuid import UUID
 
-import msgspec
 import structlog
+from msgspec.structs import replace
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import StorageFull, Unavailable
@@ -96,7 +96,7 @@ class ModelGate:
         """
         await self._prices.fresh()
         offers, prompt_tokens = offers_of(model), request_tokens(request)
-        asked = msgspec.structs.replace(request, max_output_tokens=_longest_answer(model, request, prompt_tokens))
+        asked = replace(request, max_output_tokens=_longest_answer(model, request, prompt_tokens))
         amount_micros = 0 if on_the_house else max(offer.price.cost_micros(prompt_tokens, asked.max_output_tokens or 0) for offer in offers)
         what = HoldFor(model=model.name, api_key_id=api_key_id)
         hold = await self._db.write(lambda tx: self._wallet.hold(tx, account_id, amount_micros, purpose=purpose, for_=what))

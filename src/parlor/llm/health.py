@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from parlor.core.health import Check, Health, Status
 from parlor.core.resilience import BreakerState
@@ -15,8 +16,7 @@ _LOOK_SECONDS = 1.5
 _BADNESS = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 
 
-@dataclass(frozen=True)
-class LlmHealth:
+class LlmHealth(msgspec.Struct, frozen=True):
     """Of all providers, or of those of one kind."""
 
     registry: ModelRegistry

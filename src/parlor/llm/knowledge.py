@@ -1,11 +1,11 @@
 """What the offline model knows about Parlor: a topic is found by its words."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True)
-class _Topic:
+class _Topic(msgspec.Struct, frozen=True):
     """`words`: patterns that each count once; the topic with the most hits answers."""
 
     words: tuple[str, ...]

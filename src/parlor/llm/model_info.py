@@ -1,7 +1,8 @@
 """What lists and health say about models and their providers."""
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from parlor.llm.capabilities import Capabilities
 from parlor.llm.discovery import Listing
@@ -9,8 +10,7 @@ from parlor.llm.endpoints import Endpoint, Kind
 from parlor.wallet import Price
 
 
-@dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(msgspec.Struct, frozen=True):
     """One model as a list shows it."""
 
     name: str
@@ -21,12 +21,11 @@ class ModelInfo:
     is_default: bool = False
     aliases: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    capabilities: Capabilities = field(default_factory=dict[Any, bool])
+    capabilities: Capabilities = msgspec.field(default_factory=dict[Any, bool])
     fallbacks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ProviderState:
+class ProviderState(msgspec.Struct, frozen=True):
     """What is known of a provider: how many models (None: it does not say), what the last look ran into and how long it took."""
 
     name: str

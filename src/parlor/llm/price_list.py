@@ -1,9 +1,10 @@
 """The price list: what every model costs now and since when, and setting a price. The wallet keeps what was set; only here are the models known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from parlor.llm.access import OPERATOR
 from parlor.llm.errors import UnknownModel
@@ -12,8 +13,7 @@ from parlor.llm.registry import ModelRegistry
 from parlor.wallet import Price, PriceBook, SetPrice
 
 
-@dataclass(frozen=True, slots=True)
-class ListedPrice:
+class ListedPrice(msgspec.Struct, frozen=True):
     """`valid_from` is when it was set, None for a price of the settings. `set_by` is told in a history only."""
 
     model: str

@@ -1,9 +1,9 @@
 """`parlor wallet prices`: it stands with the wallet's commands and is this room's, because only here are the models known."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import asdict
 
 from parlor.command import command_line
 from parlor.core.errors import Invalid

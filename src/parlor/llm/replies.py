@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
+
+import msgspec
 
 from parlor.llm.extracts import sentences_of, weightiest
 from parlor.llm.knowledge import find_topic
@@ -15,8 +16,7 @@ _MAX_READ_CHARS = 200_000
 _MAX_COUNT = 1_000
 
 
-@dataclass(frozen=True)
-class UseCalculator:
+class UseCalculator(msgspec.Struct, frozen=True):
     """Not an answer yet: the calculator is to compute this first."""
 
     expression: str

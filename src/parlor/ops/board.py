@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any
+
+import msgspec
 
 from parlor.core.clock import Clock
 from parlor.core.collected import Checks
@@ -26,8 +27,7 @@ class NoSuchComponent(NotFound):
     detail = "There is no part of that name, or its module is off."
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True):
     """What one check said, when, and how long it took. Nothing in it is secret."""
 
     name: str

@@ -1,9 +1,10 @@
 """The rules of customization: who may write what over which prompt, and what comes of it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
@@ -20,8 +21,7 @@ NEWEST = UUID(int=2**128 - 1)
 _ROUTE = "prompts.customizations"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True):
     """An Idempotency-Key, and the hash of the body that it came with."""
 
     text: str

@@ -1,9 +1,9 @@
 """`parlor prompts`."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import asdict
 
 from parlor.command import command_line
 

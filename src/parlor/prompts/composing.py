@@ -8,11 +8,12 @@ Of equal priority the newer layer comes later, and so wins. Layers may name valu
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 from uuid import UUID
+
+import msgspec
 
 from parlor.prompts.templates import Piece, Slot, Value, pieces_and_slots_of, pieces_of, render
 
@@ -28,8 +29,7 @@ def version_of(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-@dataclass(frozen=True)
-class BasePrompt:
+class BasePrompt(msgspec.Struct, frozen=True, dict=True):
     """The prompt of an agent, and what its operator allows to be done with it."""
 
     agent_name: str
@@ -46,8 +46,7 @@ class BasePrompt:
         return pieces_and_slots_of(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """What a user has put over an agent's prompt; `slot` is there with the mode `slot`. A newer one has the larger id."""
 
     id: UUID
@@ -58,8 +57,7 @@ class Layer:
     base_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Where a piece of the prompt comes from: `source` is a layer's id, None for the agent's own prompt. `text` is as it was written.
 
     A `stale` layer was written over another version of the agent's prompt; it counts all the same. An `ignored` part is not in the text, for the reason given.
@@ -74,8 +72,7 @@ class Part:
     ignored: Ignored | None = None
 
 
-@dataclass(frozen=True)
-class EffectivePrompt:
+class EffectivePrompt(msgspec.Struct, frozen=True, dict=True):
     """`parts` in the order in which they stand in the text, then what fills slots, then what is ignored."""
 
     pieces: Sequence[Piece]

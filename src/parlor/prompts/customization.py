@@ -1,8 +1,9 @@
 """What a customization is, stored and before."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from parlor.prompts.composing import Layer, Mode
 
@@ -10,8 +11,7 @@ Stamp = tuple[tuple[UUID, int], ...]
 """Of the active layers of a user over an agent: id and revision of each. Equal exactly as long as the layers are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """What a user asks for. `slot` is there exactly with the mode `slot`."""
 
     mode: Mode
@@ -21,8 +21,7 @@ class Draft:
     is_active: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Customization:
+class Customization(msgspec.Struct, frozen=True):
     id: UUID
     account_id: UUID
     agent_name: str
@@ -40,8 +39,7 @@ class Customization:
         return Layer(self.id, self.mode, self.slot, self.content, self.priority, self.base_version)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     customization: Customization
     is_repeat: bool = False
     """The request with this Idempotency-Key came before, and this is what it made, as it is now."""

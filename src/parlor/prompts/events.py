@@ -1,14 +1,12 @@
 """What happened to layers. Their words are in no event: they may be private, and events are kept and sent on."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class PromptCustomized(Event):
+class PromptCustomized(Event, frozen=True, kw_only=True):
     """A layer was written, or written anew."""
 
     name: ClassVar[str] = "prompt.customized"
@@ -19,8 +17,7 @@ class PromptCustomized(Event):
     is_active: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class PromptCustomizationRemoved(Event):
+class PromptCustomizationRemoved(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "prompt.customization_removed"
     account_id: UUID
     customization_id: UUID

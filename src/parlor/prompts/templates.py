@@ -6,7 +6,8 @@ never read again, so neither a name nor the words of a user can bring in more. `
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 NAMES = ("user.display_name", "user.username", "user.locale", "agent.name", "agent.title", "date", "time", "weekday", "history")
 """All that a template may ask for. Not the user's address: a prompt goes to the provider of the model."""
@@ -20,16 +21,14 @@ _VALUES = re.compile(_VALUE)
 _VALUES_AND_SLOTS = re.compile(f"{_VALUE}|{_SLOT}")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """`written` is the tag itself: what stands there when nobody gives the value."""
 
     name: str
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     name: str
     default: str
 

@@ -1,14 +1,12 @@
 """What happened with tools, for whoever listens outside: webhooks, and the audit."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolExecuted(Event):
+class ToolExecuted(Event, frozen=True, kw_only=True):
     """A tool was run for an account. Neither arguments nor result are told: they may hold anything."""
 
     name: ClassVar[str] = "tool.executed"

@@ -5,9 +5,9 @@ In a turn the call stands between two short transactions, with nothing open in b
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import structlog
 
 from parlor.core.db import Database
@@ -27,8 +27,7 @@ from parlor.turns import LogEvent, NewQuestion, RunningTurn, StepBook, ToolCalle
 logger = structlog.get_logger("parlor.tools")
 
 
-@dataclass(frozen=True, slots=True)
-class TurnCall:
+class TurnCall(msgspec.Struct, frozen=True):
     """A call that a model has asked for in a turn. `offers` is what its agent may use, `policy` the agent's own table.
 
     `is_approved`, `arguments` (instead of the model's) and `answers` are what persons have said about it so far.
@@ -37,10 +36,10 @@ class TurnCall:
     call: ToolCall
     caller: ToolCaller
     offers: Mapping[str, Offer]
-    policy: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    policy: Mapping[str, Decision] = msgspec.field(default_factory=dict[str, Decision])
     is_approved: bool = False
     arguments: Mapping[str, Any] | None = None
-    answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
+    answers: Mapping[str, Answered] = msgspec.field(default_factory=dict[str, Answered])
     is_announced: bool = False
     """The log has told of it already."""
     tell: Callable[[LogEvent], None] | None = None

@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
+
+import msgspec
 
 if TYPE_CHECKING:
     from parlor.accounts import Caller
     from parlor.turns import NewQuestion
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCaller:
+class ToolCaller(msgspec.Struct, frozen=True):
     """For whom tools are offered and run. As it is made from an account alone it is the least that anybody has."""
 
     account_id: UUID
@@ -29,8 +29,7 @@ class ToolCaller:
         return self.is_unlimited or not groups or not groups.isdisjoint(self.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a tool needs from a person: a form to be filled in (`schema`, a flat JSON schema), or a sign-in at `url`.
 
     `key` says which question of the call it is: when the call is run again it asks with the same key, and finds the answer in its context.
@@ -43,8 +42,7 @@ class Asked:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """What the person said. `form` fits the schema that was asked with; for a sign-in, and for a no, there is none."""
 
     is_accepted: bool
@@ -71,8 +69,7 @@ class Suspended(Exception):
         super().__init__(f"{len(questions)} questions")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far a call is: `done` of `total`, in whatever the tool counts."""
 
     done: float
@@ -84,8 +81,7 @@ def _unheard(progress: Progress) -> None:
     """Where nobody looks at progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionContext:
+class ExecutionContext(msgspec.Struct, frozen=True):
     """For whom and within which bounds one call is run. Outside a turn there is no session, no turn and no agent."""
 
     caller: ToolCaller
@@ -97,7 +93,7 @@ class ExecutionContext:
     """On the event loop's clock: when the executor gives up."""
     budget_micros: int | None = None
     """What is left of the credit that the turn holds; None outside a turn."""
-    answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
+    answers: Mapping[str, Answered] = msgspec.field(default_factory=dict[str, Answered])
     """What a person has answered to this call's own questions, by their key."""
     progress: Callable[[Progress], None] = _unheard
 
@@ -123,8 +119,7 @@ class Tool(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A tool as a source offers it to one caller. `needs_approval`: its owner wants a person to look at each call, whatever the policy says."""
 
     tool: Tool

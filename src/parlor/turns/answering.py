@@ -1,9 +1,10 @@
 """Answers to the questions of turns: each is taken once, and the last one that a turn waits for sets it going again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.events import Events
@@ -18,8 +19,7 @@ from parlor.turns.unattended import UnattendedTurns
 from parlor.wallet import Price
 
 
-@dataclass(frozen=True, slots=True)
-class Resumable:
+class Resumable(msgspec.Struct, frozen=True):
     """A turn that has all its answers, as it goes on: `state` is what its work wrote down, `questions` the rows of all it ever asked."""
 
     turn: Any

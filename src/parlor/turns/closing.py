@@ -1,6 +1,5 @@
 """T4: one transaction ends a turn. The same for the server that ran it and for the sweep that found it dead."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +17,7 @@ from parlor.turns.states import SENTENCES, Reason
 from parlor.wallet import WalletService
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True):
     """Everything T4 needs, gathered before it begins. `unsaved` are the events not yet stored, `terminal_number` the number of the last one to come."""
 
     turn_id: UUID

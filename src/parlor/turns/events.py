@@ -3,7 +3,6 @@
 `TurnEnding` at the end is for other rooms: it is recorded inside T4, before the turn's row is touched.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -195,8 +194,7 @@ TERMINAL: dict[TurnState, type[TurnCompleted] | type[TurnStopped] | type[TurnFai
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class TurnEnding(Event):
+class TurnEnding(Event, frozen=True, kw_only=True):
     """A turn is about to end, inside T4: whoever keeps the answer writes it now, in this transaction, and takes its locks before the turn's."""
 
     name: ClassVar[str] = "turn.ending"
@@ -211,8 +209,7 @@ class TurnEnding(Event):
     usage: dict[str, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TurnAwaitsInput(Event):
+class TurnAwaitsInput(Event, frozen=True, kw_only=True):
     """A turn waits for a person: somebody outside may want to tell them."""
 
     name: ClassVar[str] = "turn.awaiting_input"
@@ -225,8 +222,7 @@ class TurnAwaitsInput(Event):
     expires_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuestionDecided(Event):
+class QuestionDecided(Event, frozen=True, kw_only=True):
     """A person has decided about a call. Who it was is the event's actor."""
 
     name: ClassVar[str] = "question.answered"
@@ -239,8 +235,7 @@ class QuestionDecided(Event):
     decision: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TurnEnded(Event):
+class TurnEnded(Event, frozen=True, kw_only=True):
     """A turn has ended. Recorded in T4 under the name of how it ended, for whoever listens outside."""
 
     account_id: UUID
@@ -254,19 +249,19 @@ class TurnEnded(Event):
     ended_at: datetime
 
 
-class CompletedEvent(TurnEnded):
+class CompletedEvent(TurnEnded, frozen=True):
     name: ClassVar[str] = "turn.completed"
 
 
-class StoppedEvent(TurnEnded):
+class StoppedEvent(TurnEnded, frozen=True):
     name: ClassVar[str] = "turn.stopped"
 
 
-class FailedEvent(TurnEnded):
+class FailedEvent(TurnEnded, frozen=True):
     name: ClassVar[str] = "turn.failed"
 
 
-class InterruptedEvent(TurnEnded):
+class InterruptedEvent(TurnEnded, frozen=True):
     name: ClassVar[str] = "turn.interrupted"
 
 

@@ -7,7 +7,8 @@ A call beside the steps costs what it used once it is over; one that a crash cau
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.llm import Offer, Usage, estimate_tokens
 from parlor.turns.events import LogEvent, ModelAnswered, ModelAsked, ModelFallback, ReasoningDelta, StepStarted, TextDelta, UsageReported
@@ -18,8 +19,7 @@ _COUNTED = (StepStarted, ModelFallback, UsageReported, ModelAsked, ModelAnswered
 """The events, beside what was said, that a bill is told from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(msgspec.Struct, frozen=True):
     """What each model of a turn used, and which one answered last. Of a turn that nobody answered there are no lines."""
 
     lines: Mapping[Offer, Usage]

@@ -1,9 +1,10 @@
 """The pause of a turn that waits for a person, and its end: two transactions, between which no server has anything to do with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.events import Events
@@ -16,8 +17,7 @@ from parlor.turns.settings import TurnSettings
 from parlor.wallet import WalletService
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True):
     """Everything the pause needs, gathered before it begins. `cost_micros` is what the turn has cost so far: all that stays held."""
 
     turn_id: UUID

@@ -1,7 +1,6 @@
 """Questions of turns: what a turn asks a person, and the rows that wait for the answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, cast
@@ -21,8 +20,7 @@ _EXACT, _LARGEST = 2**53, 10**308
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
-@dataclass(frozen=True, slots=True)
-class NewQuestion:
+class NewQuestion(msgspec.Struct, frozen=True):
     """A question about one tool call. `schema` is of the form to fill in, `url` the page to sign in at; `key` tells several questions of a call apart."""
 
     kind: Kind
@@ -33,7 +31,7 @@ class NewQuestion:
     schema: Mapping[str, Any] | None = None
     url: str | None = None
     key: str = ""
-    id: UUID = field(default_factory=new_id)
+    id: UUID = msgspec.field(default_factory=new_id)
 
     def shown(self, expires_at: datetime) -> QuestionRead:
         """As a person sees it."""
@@ -58,16 +56,14 @@ class NewQuestion:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(msgspec.Struct, frozen=True):
     """How the work of a turn ends for now: it cannot go on without these answers, and goes on from `state` (text of its own making)."""
 
     questions: Sequence[NewQuestion]
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class GivenAnswer:
+class GivenAnswer(msgspec.Struct, frozen=True):
     """What a person said to one question. `arguments` with an edit, `form` with a yes to a form."""
 
     decision: Decision

@@ -3,8 +3,9 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from parlor.llm import FellBack, Offer, Usage, estimate_tokens
 from parlor.turns.events import LogEvent, ModelAnswered, ModelAsked, ModelFallback, StepStarted, UsageReported
@@ -16,8 +17,7 @@ from parlor.turns.states import Reason, TurnState
 from parlor.wallet import Price
 
 
-@dataclass(frozen=True, slots=True)
-class NewTurn:
+class NewTurn(msgspec.Struct, frozen=True):
     """What T1 decides about a turn. `question_id` is the message that is answered, `answer_id` the one that will hold the answer."""
 
     id: UUID
@@ -32,8 +32,7 @@ class NewTurn:
     hold_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How the work of a turn ended."""
 
     state: TurnState

@@ -1,9 +1,10 @@
 """Setting and reading budgets: an administrator's for accounts, an owner's for their API keys."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import AccountDirectory, AccountNotFound, KeyBudget
 from parlor.core.db import Database, Transaction
@@ -17,8 +18,7 @@ Limits = Mapping[Period, int | None]
 """What is not named stays; None takes a budget away."""
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetState:
+class BudgetState(msgspec.Struct, frozen=True):
     """`starts_anew_at` is None for the budget of the whole time."""
 
     limit_micros: int

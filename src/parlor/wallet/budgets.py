@@ -5,10 +5,11 @@ before. So a use can always be told again from the holds; `budget_uses` only sav
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.wallet import budget_queries as queries
@@ -38,8 +39,7 @@ def bounds(period: str, moment: datetime) -> tuple[datetime, datetime]:
     return first, first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(msgspec.Struct, frozen=True):
     """By whom and when: this says to which budgets and periods a hold belongs, from its beginning to its end."""
 
     hold_id: UUID

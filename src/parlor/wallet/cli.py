@@ -1,12 +1,12 @@
 """`parlor wallet`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from dishka import AsyncContainer
+from msgspec.structs import asdict
 
 from parlor.accounts import AccountDirectory
 from parlor.command import command_line

@@ -1,8 +1,9 @@
 """Grants and refunds as administrators and payment systems ask for them: to any account, and each once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import AccountDirectory, AccountNotFound
 from parlor.core.db import Database, Transaction
@@ -13,8 +14,7 @@ from parlor.wallet.request_keys import RequestKey, claim
 from parlor.wallet.service import WalletService
 
 
-@dataclass(frozen=True, slots=True)
-class Credited:
+class Credited(msgspec.Struct, frozen=True):
     """What was posted. `is_repeat`: the request with this Idempotency-Key came before, and this is its result again."""
 
     posted: Posted

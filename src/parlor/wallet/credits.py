@@ -1,7 +1,8 @@
 """Credit that comes into a wallet, each time under a reference that counts once."""
 
-from dataclasses import dataclass, field
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.errors import Invalid
@@ -14,15 +15,13 @@ LONGEST_REFERENCE = 255
 LONGEST_NOTE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Posted(Entry):
+class Posted(Entry, frozen=True):
     """An entry of a user's ledger. `is_new` is False when an earlier call with the same reference had made it."""
 
-    is_new: bool = field(default=True, compare=False)
+    is_new: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Words about a transaction, which its user reads in place of its explanation. They are erased with the account, or with that of whoever wrote them."""
 
     text: str

@@ -1,7 +1,6 @@
 """What happened to wallets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -9,8 +8,7 @@ from uuid import UUID
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class WalletCharged(Event):
+class WalletCharged(Event, frozen=True, kw_only=True):
     """`charge_micros` is above zero; `balance_micros` is what the wallet had posted after it."""
 
     name: ClassVar[str] = "wallet.charged"
@@ -21,8 +19,7 @@ class WalletCharged(Event):
     model: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class BudgetChanged(Event):
+class BudgetChanged(Event, frozen=True, kw_only=True):
     """Of the account, or of the API key `owner_id`. `limits`, by day, month and total, holds what changed: None was taken away."""
 
     name: ClassVar[str] = "wallet.budget_changed"
@@ -31,8 +28,7 @@ class BudgetChanged(Event):
     limits: Mapping[Any, int | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WalletGranted(Event):
+class WalletGranted(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "wallet.granted"
     account_id: UUID
     amount_micros: int
@@ -40,8 +36,7 @@ class WalletGranted(Event):
     reference: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class WalletRefunded(Event):
+class WalletRefunded(Event, frozen=True, kw_only=True):
     """All or a part of a charge was given back. `turn_id` is that of the charge, if it was one of a turn."""
 
     name: ClassVar[str] = "wallet.refunded"
@@ -53,8 +48,7 @@ class WalletRefunded(Event):
     turn_id: UUID | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class WalletLowBalance(Event):
+class WalletLowBalance(Event, frozen=True, kw_only=True):
     """A charge has taken the posted balance below the threshold. Told once for each time that it gets there; what is held counts as not available."""
 
     name: ClassVar[str] = "wallet.low_balance"
@@ -64,8 +58,7 @@ class WalletLowBalance(Event):
     threshold_micros: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class VoucherCreated(Event):
+class VoucherCreated(Event, frozen=True, kw_only=True):
     """`account_id` is the administrator's; None at the command line."""
 
     name: ClassVar[str] = "voucher.created"
@@ -75,14 +68,12 @@ class VoucherCreated(Event):
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class VoucherRevoked(Event):
+class VoucherRevoked(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "voucher.revoked"
     voucher_id: UUID
 
 
-@dataclass(frozen=True, kw_only=True)
-class VoucherUsed(Event):
+class VoucherUsed(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "voucher.used"
     account_id: UUID
     voucher_id: UUID
@@ -90,8 +81,7 @@ class VoucherUsed(Event):
     balance_micros: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class PriceChanged(Event):
+class PriceChanged(Event, frozen=True, kw_only=True):
     """`account_id` is the administrator who set it, None at the command line."""
 
     name: ClassVar[str] = "wallet.price_changed"

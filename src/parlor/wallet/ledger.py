@@ -1,9 +1,10 @@
 """Double entry: every transaction moves credit between a user's wallet and platform accounts, and its legs add up to zero."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.ids import new_id
@@ -13,8 +14,7 @@ Kind = Literal["bonus", "grant", "charge", "refund", "voucher", "payment"]
 Platform = Literal["revenue", "bonus", "overrun", "payments"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One row of a user's ledger. `balance_micros` is the posted balance after it; `number` counts from 1 without gaps."""
 
     id: UUID
@@ -29,8 +29,7 @@ class Entry:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class UserLeg:
+class UserLeg(msgspec.Struct, frozen=True):
     """`number` and `balance_micros` are what the wallet's own update returned, so that they follow one another under its lock."""
 
     account_id: UUID
@@ -39,8 +38,7 @@ class UserLeg:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformLeg:
+class PlatformLeg(msgspec.Struct, frozen=True):
     platform: Platform
     amount_micros: int
 
@@ -48,8 +46,7 @@ class PlatformLeg:
 Leg = UserLeg | PlatformLeg
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """`id` becomes the transaction's own. A charge has the id of its hold, so that a hold is charged once and `verify` can put the two together."""
 
     kind: Kind

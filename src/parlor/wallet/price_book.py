@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
@@ -33,8 +34,7 @@ class CurrentPrices:
         return self.by_model.get(model)
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRecord:
+class PriceRecord(msgspec.Struct, frozen=True):
     """A version with who set it: None is the command line."""
 
     price: SetPrice

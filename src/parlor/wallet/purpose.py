@@ -1,11 +1,11 @@
 """What credit is held for."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class HoldFor:
+
+class HoldFor(msgspec.Struct, frozen=True):
     """What the usage of a hold is counted under, as it was when the hold was made; `model` until another answers in its place."""
 
     model: str | None = None

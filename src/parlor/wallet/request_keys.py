@@ -1,15 +1,15 @@
 """Idempotency-Keys of the requests that add credit."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.idempotency import Claim, Idempotency, check_key, hash_of
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True):
     """A key, who sent it, and the hash of what came with it."""
 
     account_id: UUID

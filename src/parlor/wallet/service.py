@@ -1,9 +1,10 @@
 """The rules of money: what may be held, what is charged, and that nothing is paid or given twice."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
@@ -22,8 +23,7 @@ PAGE = 100
 AFTER_THE_LAST = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(msgspec.Struct, frozen=True):
     account_id: UUID
     available_micros: int
     held_micros: int
@@ -34,8 +34,7 @@ class Balance:
         return self.available_micros + self.held_micros
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """`state` is open, settled, voided or expired."""
 
     id: UUID
@@ -44,8 +43,7 @@ class Hold:
     state: str = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What the user paid, and what it cost beyond the hold, which the platform bears."""
 
     charge_micros: int

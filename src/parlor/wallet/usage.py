@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import Invalid
@@ -28,8 +29,7 @@ class InvalidPeriod(Invalid):
     code = "wallet.invalid_period"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """Half open: `since` belongs to it, `until` does not. Days begin at midnight of `zone`."""
 
     since: datetime
@@ -37,8 +37,7 @@ class Stretch:
     zone: tzinfo = UTC
 
 
-@dataclass(frozen=True, slots=True)
-class UsageItem:
+class UsageItem(msgspec.Struct, frozen=True):
     """`key` is a date, a name or an id as text; None: of no agent, session or key. `turns` counts single calls of a model as well."""
 
     key: str | None
@@ -48,8 +47,7 @@ class UsageItem:
     amount_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """`is_complete` is false when there are more than 1 000 items: those that cost least are left out."""
 
     stretch: Stretch

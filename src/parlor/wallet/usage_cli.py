@@ -1,11 +1,11 @@
 """`parlor wallet usage`."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from dishka import AsyncContainer
+from msgspec.structs import asdict
 
 from parlor.accounts import AccountDirectory
 from parlor.command import command_line

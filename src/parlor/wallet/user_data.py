@@ -1,12 +1,12 @@
 """What the wallet holds about a person."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import asdict
 
 from parlor.core.db import Database, Transaction
 from parlor.core.userdata import each_row

@@ -4,11 +4,12 @@ Nothing that is stored beside the ledger is believed: not balances, not counts, 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.wallet import budget_checks
@@ -19,8 +20,7 @@ GRACE = timedelta(minutes=5)
 """The job that expires holds runs every minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """What is stored (`found`) and what it should be (`expected`), with the ids that lead there. `code` is that of the invariant it breaks."""
 
     code: str

@@ -1,11 +1,11 @@
 """`parlor wallet vouchers`."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
+from msgspec.structs import asdict
 
 from parlor.command import command_line
 from parlor.core.errors import Invalid

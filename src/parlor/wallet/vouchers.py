@@ -1,9 +1,10 @@
 """Vouchers: credit for whoever knows a code, once per account, and no more often than the voucher says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.crypto import SecretKey
 from parlor.core.db import Database, Transaction
@@ -29,8 +30,7 @@ LATEST = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 """Later times cannot be told in every zone."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedVoucher:
+class IssuedVoucher(msgspec.Struct, frozen=True):
     """`code_end` is all that can be seen of the code later."""
 
     id: UUID
@@ -45,8 +45,7 @@ class IssuedVoucher:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherOrder:
+class VoucherOrder(msgspec.Struct, frozen=True):
     """What an administrator asks for. Without a code one is made."""
 
     amount_micros: int
@@ -57,8 +56,7 @@ class VoucherOrder:
     made_by: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewVoucher:
+class NewVoucher(msgspec.Struct, frozen=True):
     voucher: IssuedVoucher
     code: str
     is_repeat: bool = False

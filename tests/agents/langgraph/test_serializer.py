@@ -66,9 +66,14 @@ class Model(BaseModel):
     point: Any
 
 
+class Place(msgspec.Struct, frozen=True):
+    name: str
+    point: Point
+
+
 def test_objects_of_other_peoples_classes_come_back_as_what_they_hold() -> None:
-    plain = ["red", {"x": 1}, {"point": {"x": 2}}, "ValueError('no')", str(2**70)]
-    assert again([Colour.RED, Point(1), Model(point=Point(2)), ValueError("no"), 2**70]) == plain
+    plain = ["red", {"x": 1}, {"point": {"x": 2}}, {"name": "here", "point": {"x": 3}}, "ValueError('no')", str(2**70)]
+    assert again([Colour.RED, Point(1), Model(point=Point(2)), Place("here", Point(3)), ValueError("no"), 2**70]) == plain
     assert again(AIMessageChunk(content="piece", id="p")) == AIMessage("piece", id="p")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -27,15 +26,13 @@ _outbox_size = statement(select(func.count(OutboxRow.id)))
 _job_errors = statement(select(JobRow.state, JobRow.last_error))
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileUploaded(Event):
+class FileUploaded(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "file.uploaded"
     number: int
     file_id: UUID | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileDeleted(Event):
+class FileDeleted(Event, frozen=True, kw_only=True):
     name: ClassVar[str] = "file.deleted"
 
 

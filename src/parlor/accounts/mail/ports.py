@@ -1,14 +1,14 @@
 """What leaves by mail, and the way out."""
 
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.resilience import CircuitBreaker
 
 
-@dataclass(frozen=True)
-class Mail:
+class Mail(msgspec.Struct, frozen=True):
     """One mail to one person. `id` stays the same when it is sent again, so that the other side can tell (it is in the Message-ID).
 
     `account_id` is whose it is: a copy that is kept goes with the account.

@@ -1,11 +1,11 @@
 """What the mails say. English; short, and without anything that the reader wrote (a name in a mail is a way to send advertisements)."""
 
-from dataclasses import dataclass
 from html import escape
 
+import msgspec
 
-@dataclass(frozen=True)
-class Text:
+
+class Text(msgspec.Struct, frozen=True):
     subject: str
     text: str
     html: str

@@ -1,11 +1,11 @@
 """The two requests of the authorization code flow with PKCE (RFC 6749, RFC 7636), written by authlib."""
 
-from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 
-@dataclass(frozen=True)
-class Client:
+
+class Client(msgspec.Struct, frozen=True):
     """Us, as the provider knows us. `redirect_uri` is exactly what is registered there."""
 
     client_id: str

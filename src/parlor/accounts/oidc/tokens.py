@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
+
+import msgspec
 
 from parlor.accounts.oidc.provider import OpenIdProvider
 
@@ -23,8 +24,7 @@ class TokenRefused(Exception):
         self.has_expired = has_expired
 
 
-@dataclass(frozen=True)
-class TokenRules:
+class TokenRules(msgspec.Struct, frozen=True):
     """`issuers` are the spellings of `iss` that are taken, `audiences` whom the token may be for, `claims` what it must say besides.
 
     With `parties` it must have been given to one of these clients (`azp`), which OpenID Connect asks of ID tokens.
@@ -34,7 +34,7 @@ class TokenRules:
     audiences: Collection[str]
     algorithms: Collection[str]
     parties: Collection[str] | None = None
-    claims: Mapping[str, str | bool | int] = field(default_factory=dict[str, "str | bool | int"])
+    claims: Mapping[str, str | bool | int] = msgspec.field(default_factory=dict[str, "str | bool | int"])
 
 
 async def verify(

@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.agents.catalog.agent import Agent
 from parlor.agents.catalog.known import KnownAgent
@@ -15,8 +16,7 @@ from parlor.tools import Toolbox, ToolCaller
 _Key = tuple[UUID, str]
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """`of_operator` is what the operator has under this name, whoever may use it; `stamp` what the database said when it was last looked at."""
 
     agent: Agent

@@ -1,10 +1,10 @@
 """The operator's agents in Markdown files: the front matter is the definition, the body its prompt, the file's name its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from parlor.agents.catalog.front_matter import BadFrontMatter, parse
@@ -14,11 +14,10 @@ from parlor.agents.definition import NAME_RULE, AgentDefinition, is_agent_name
 FOLDER = "agents"
 
 
-@dataclass(frozen=True, slots=True)
-class FilesRead:
+class FilesRead(msgspec.Struct, frozen=True):
     """`bad` are the names of files that have a problem each; with one a server does not start."""
 
-    agents: Mapping[str, KnownAgent] = field(default_factory=dict[str, KnownAgent])
+    agents: Mapping[str, KnownAgent] = msgspec.field(default_factory=dict[str, KnownAgent])
     problems: tuple[str, ...] = ()
     bad: frozenset[str] = frozenset()
 

@@ -1,10 +1,11 @@
 """An agent as it is written down somewhere, with where that is."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
+
+import msgspec
 
 from parlor.agents.definition import AgentDefinition
 from parlor.tools import ToolCaller
@@ -12,8 +13,7 @@ from parlor.tools import ToolCaller
 Source = Literal["settings", "file", "stored"]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAgent:
+class KnownAgent(msgspec.Struct, frozen=True):
     """`version` counts the changes of a stored one; what the operator has written has none. `owner_id` is whose own it is."""
 
     name: str

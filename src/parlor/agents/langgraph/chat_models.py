@@ -6,7 +6,6 @@ from operator import itemgetter
 from typing import Any, cast
 from uuid import uuid4
 
-import msgspec
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream
@@ -19,6 +18,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableMap, Runn
 from langchain_core.runnables.config import ensure_config
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from parlor.agents.langgraph.current import GraphRun, TurnOver, current
@@ -122,7 +122,7 @@ class ParlorChatModel(BaseChatModel):
                 graph_run.muted.add(message_id)
             model, offers = await run.other_model(self.model)
             longest = min(model.max_output_tokens, run.assignment.max_output_tokens)
-            request = msgspec.structs.replace(ModelRequest(shown, tools, max_output_tokens=longest), **extra)
+            request = replace(ModelRequest(shown, tools, max_output_tokens=longest), **extra)
             return await run.ask_aside(model, offers, request, purpose=PURPOSE, hear=events.put_nowait)
         except TurnOver:
             raise

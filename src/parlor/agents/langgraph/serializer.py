@@ -103,7 +103,7 @@ _BY_NUMBER: Mapping[int, Callable[[Any], Any]] = {number: back for number, _, _,
 
 
 class AllowListSerializer:
-    """What LangGraph asks of a serializer. Objects of your own classes come back as what they hold: models and dataclasses as dictionaries, enums as values."""
+    """What LangGraph asks of a serializer. Your own objects come back as what they hold: models, dataclasses and structs as dictionaries, enums as values."""
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Raises Unstorable."""
@@ -148,6 +148,8 @@ def _special(value: Any, depth: int) -> Any:
             return msgspec.msgpack.Ext(number, msgspec.msgpack.encode(_packed(plain(value), depth + 1)))
     if isinstance(value, BaseModel):
         return _packed(value.model_dump(), depth + 1)
+    if isinstance(value, msgspec.Struct):
+        return _packed(msgspec.structs.asdict(value), depth + 1)
     if is_dataclass(value) and not isinstance(value, type):
         return _packed({each.name: getattr(value, each.name) for each in fields(value)}, depth + 1)
     if isinstance(value, BaseException):

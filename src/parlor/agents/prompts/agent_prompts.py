@@ -1,6 +1,6 @@
 """The prompts of agents with the layers of users over them."""
 
-from dataclasses import dataclass
+import msgspec
 
 from parlor.accounts import AccountDirectory, AccountNotFound
 from parlor.agents.catalog.agent import base_prompt
@@ -11,8 +11,7 @@ from parlor.prompts import BasePrompt, EffectivePrompt, PromptBook, standard_val
 from parlor.tools import ToolCaller
 
 
-@dataclass(frozen=True, slots=True)
-class ShownPrompt:
+class ShownPrompt(msgspec.Struct, frozen=True):
     """`text` as a model would get it now. The tag of the history stays in it: that is a session's."""
 
     prompt: EffectivePrompt

@@ -1,17 +1,16 @@
 """What one call of a model brought, gathered while it streams."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from parlor.llm import Finished, ModelEvent, ProviderState, ReasoningDelta, StateSeen, TextDelta, ToolCall, ToolCallDelta, Usage
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """`reason` is why the model stopped: stop, length, tool_calls, content_filter. `calls` are by the numbers that the provider gives them."""
 
-    texts: list[str] = field(default_factory=list[str])
-    thoughts: list[str] = field(default_factory=list[str])
-    calls: dict[int, ToolCall] = field(default_factory=dict[int, ToolCall])
+    texts: list[str] = msgspec.field(default_factory=list[str])
+    thoughts: list[str] = msgspec.field(default_factory=list[str])
+    calls: dict[int, ToolCall] = msgspec.field(default_factory=dict[int, ToolCall])
     reason: str = "stop"
     state: ProviderState | None = None
     usage: Usage | None = None

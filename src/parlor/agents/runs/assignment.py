@@ -1,7 +1,6 @@
 """What one turn is about, as chat gives it to the agents, and what a paused one goes on from."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -52,8 +51,7 @@ class RunState(msgspec.Struct, frozen=True):
         return tuple(Offer(each.model, Price(each.input_micros_per_mtok, each.output_micros_per_mtok)) for each in self.offered)
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(msgspec.Struct, frozen=True):
     """`history` ends with the question. `prompt_tokens` is the estimate that T1 held credit for, `max_output_tokens` the other part of it."""
 
     agent: "Agent"

@@ -3,10 +3,10 @@
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from parlor.agents.errors import UnknownAgent
 from parlor.agents.runs.answer import Answer
@@ -30,14 +30,13 @@ class RunOver(RuntimeError):
     """Something that a run has left behind, such as a thread, wants to go on with it: what it asks for would be on nobody's bill."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutcomes:
+class ToolOutcomes(msgspec.Struct, frozen=True):
     """What came of some calls: `results` in their order, and for those in `waiting` what they ask. `suspended` is by call id where a tool is a run itself."""
 
     results: Sequence[ToolResult]
     questions: Sequence[NewQuestion] = ()
     waiting: Sequence[ToolCall] = ()
-    suspended: Mapping[str, str] = field(default_factory=dict[str, str])
+    suspended: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 class AgentRun:
@@ -240,7 +239,7 @@ class AgentRun:
             top_p=params.top_p,
             stop=params.stop or (),
         )
-        return msgspec.structs.replace(request, **extra) if extra else request
+        return replace(request, **extra) if extra else request
 
     @asynccontextmanager
     async def _within(self, offers: Sequence[Offer], prompt_tokens: int, request: ModelRequest) -> AsyncGenerator[ModelRequest]:
@@ -313,7 +312,7 @@ def tokens_of(specs: Sequence[ToolSpec]) -> int:
 
 
 def _shortened(request: ModelRequest, longest: int) -> ModelRequest:
-    return msgspec.structs.replace(request, max_output_tokens=longest)
+    return replace(request, max_output_tokens=longest)
 
 
 def _sorted_out(calls: Sequence[ToolCall], outcomes: Sequence[ToolResult | NewQuestion | Suspended]) -> ToolOutcomes:

@@ -1,21 +1,21 @@
 """What persons have said about the calls of a turn."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from parlor.tools import Answered
 from parlor.turns import hash_of_call
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """About one call. `refusal` is their reason for a no ("" without one)."""
 
     is_approved: bool = False
     arguments: Mapping[str, Any] | None = None
     refusal: str | None = None
-    answers: Mapping[str, Answered] = field(default_factory=dict[str, Answered])
+    answers: Mapping[str, Answered] = msgspec.field(default_factory=dict[str, Answered])
 
 
 NOBODY_ASKED = Verdict()

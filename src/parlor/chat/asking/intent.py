@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from parlor.agents import AgentRegistry
@@ -74,8 +74,7 @@ class FoundIntent(BaseModel):
         return value or None
 
 
-@dataclass(frozen=True, slots=True)
-class _Offered:
+class _Offered(msgspec.Struct, frozen=True):
     """Names and descriptions of what the caller may use."""
 
     agents: Mapping[str, str]

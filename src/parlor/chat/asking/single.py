@@ -1,8 +1,9 @@
 """Asking without a session at hand: one is made where none is named, and the same key never makes two."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from parlor.chat.sending import ROUTE, Key, Question, Sender, Sent
 from parlor.chat.sessions import Sessions

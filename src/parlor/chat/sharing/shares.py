@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import AccountDirectory
 from parlor.chat import message_queries, session_queries
@@ -23,8 +24,7 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {"text": ("type", "text"), "tool_call": 
 """Of each part that strangers see: these fields. What a tool was asked and what it answered may hold anything, and so may what a model thought."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     title: str
     messages: list[dict[str, Any]]
     created_at: datetime

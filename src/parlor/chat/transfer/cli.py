@@ -1,12 +1,12 @@
 """`parlor sessions`: what somebody has said, out into a file and in again."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import typer
+from msgspec.structs import asdict
 
 from parlor.command import command_line
 

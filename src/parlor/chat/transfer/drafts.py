@@ -3,9 +3,10 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
+
+import msgspec
 
 Role = Literal["user", "assistant"]
 
@@ -14,8 +15,7 @@ _MILLISECONDS_FROM = 1e11
 """Seconds reach that number in the year 5138: what is larger counts milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class DraftMessage:
+class DraftMessage(msgspec.Struct, frozen=True):
     """`key` and `parent` are the file's own names of nodes. Without a role it only leads from its parent to its children."""
 
     key: str
@@ -26,15 +26,14 @@ class DraftMessage:
     usage: dict[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DraftSession:
+class DraftSession(msgspec.Struct, frozen=True):
     """`current` is the node whose branch is shown first."""
 
     title: str
     messages: Sequence[DraftMessage]
     current: str | None = None
     created_at: datetime | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fields: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
     """Further columns of the session, checked: category, notes, agent, model, is_pinned, is_archived, metadata."""
 
 

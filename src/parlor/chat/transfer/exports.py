@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +21,7 @@ _FIRST = UUID(int=0)
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class ExportFile:
+class ExportFile(msgspec.Struct, frozen=True):
     """`chunks` is read once, while it is sent: no more than a page of messages is in memory."""
 
     name: str
@@ -31,8 +29,7 @@ class ExportFile:
     chunks: AsyncIterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(msgspec.Struct, frozen=True):
     session: Any
     models: dict[UUID, tuple[str, str]]
     last: Any

@@ -1,8 +1,9 @@
 """Which format a file has, and what stands in it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from parlor.chat.transfer.chatgpt import is_chatgpt, read_chatgpt
 from parlor.chat.transfer.drafts import DraftSession, NotAConversation, as_dict, line_of
@@ -27,8 +28,7 @@ class _Reader(NamedTuple):
 _READERS = (_Reader("parlor", is_own, read_own), _Reader("chatgpt", is_chatgpt, read_chatgpt), _Reader("open_webui", is_open_webui, read_open_webui))
 
 
-@dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(msgspec.Struct, frozen=True):
     """A conversation of the file, ready to be stored."""
 
     index: int
@@ -36,20 +36,18 @@ class Readable:
     messages: list[Placed]
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     index: int
     title: str
     reason: str
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """`format` is that of the first conversation that was recognised: a file has one."""
 
     format: Format
-    sessions: list[Readable] = field(default_factory=list[Readable])
-    skipped: list[Skipped] = field(default_factory=list[Skipped])
+    sessions: list[Readable] = msgspec.field(default_factory=list[Readable])
+    skipped: list[Skipped] = msgspec.field(default_factory=list[Skipped])
 
 
 def read_file(content: bytes, limits: ImportSettings) -> Reading:

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import AccountDirectory, AccountNotFound
 from parlor.agents import UnknownAgent
@@ -33,15 +34,13 @@ class ImportInProgress(Conflict):
     detail = "An import of yours is at work. Wait for it to end."
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     id: UUID
     title: str
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
+class ImportOutcome(msgspec.Struct, frozen=True):
     format: Format
     sessions: Sequence[Imported]
     skipped: Sequence[Skipped]

@@ -5,14 +5,14 @@ Nothing here recurses, because a conversation may be deeper than a stack.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
+
+import msgspec
 
 from parlor.chat.transfer.drafts import DraftMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """`parent` is the place of the message that it follows, counted from 0; it is always smaller than the message's own."""
 
     message: DraftMessage

@@ -5,7 +5,8 @@ import heapq
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.core.cache.ports import FORGOTTEN_SECONDS, MOST_SECONDS, MOST_VALUE_BYTES, digest_of
 from parlor.core.cache.settings import CacheSettings
@@ -16,8 +17,7 @@ _OVERHEAD_BYTES = 600
 _MOST_FORGOTTEN = 10_000
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     value: bytes
     expires_at: float
 

@@ -7,10 +7,10 @@ children with it) and `foreign_key_check` before COMMIT. Postgres: an advisory l
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -41,8 +41,7 @@ class SchemaTooNew(Misconfigured):
     code = "storage.schema_too_new"
 
 
-@dataclass(frozen=True)
-class SchemaStatus:
+class SchemaStatus(msgspec.Struct, frozen=True):
     """`current` and `newest` are revision ids; `pending` counts what `upgrade` would run."""
 
     current: str | None

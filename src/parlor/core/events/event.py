@@ -1,19 +1,19 @@
 """What an event is, before and after it was stored, and who hears it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 
 EVERYTHING = "*"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happened. Subclasses are past-tense frozen dataclasses with a stable `name` ("user.registered") and fields that JSON can hold."""
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened. Subclasses are past-tense frozen structs with a stable `name` ("user.registered") and fields that JSON can hold."""
 
     name: ClassVar[str]
     account_id: UUID | None
@@ -25,11 +25,10 @@ class Event:
 
     def body(self) -> dict[str, Any]:
         """Its own fields; ids and times become text when they are stored."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "account_id"}
+        return {field.name: getattr(self, field.name) for field in msgspec.structs.fields(self) if field.name != "account_id"}
 
 
-@dataclass(frozen=True)
-class StoredEvent:
+class StoredEvent(msgspec.Struct, frozen=True):
     """An event as a subscriber gets it: the same `id` each time it is delivered. `body` holds the event's own fields as JSON."""
 
     id: UUID
@@ -42,8 +41,7 @@ class StoredEvent:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class Subscriber:
+class Subscriber(msgspec.Struct, frozen=True):
     """`name` is unique and stable (jobs of this name wait in the database); `event` is one event's name, or "*" for all.
 
     `handler` is `async (StoredEvent) -> None`: it runs after the transaction, at least once, and is tried again when it raises.

@@ -3,13 +3,13 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """`actor` is "user:<id>", "api_key:<id>", "command" or a job's name; `address` and `user_agent` are the client's; all None where nobody said."""
 
     actor: str | None = None

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.idempotency import queries
@@ -20,8 +21,7 @@ POLL_SECONDS = 0.05
 PAGE = 500
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """`is_new`: this request is the first with its key, and does the work. Else `result` is what the first one left.
 
     `token` is for `finish` and `abandon`, after `begin`.

@@ -1,15 +1,14 @@
 """What a job is."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from cronsim import CronSim
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A name and what it runs, listed by a module. `run` gets the arguments it was enqueued with (JSON: ids, not objects) and may run twice.
 
     An error is tried again after `retry_seconds` (the last one repeats) until `attempts` runs have failed; a refusal (see `core.errors.RULES`) is not.

@@ -1,15 +1,15 @@
 """What becomes of a job that raised."""
 
 import traceback
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from parlor.core.errors import ParlorError, rule_for
 from parlor.core.jobs.job import Job
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """`retry_after` is None when the job has failed for good."""
 
     error: str

@@ -1,18 +1,18 @@
 """Putting jobs into the queue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Transaction
 from parlor.core.ids import new_id
 from parlor.core.jobs import queries
 
 
-@dataclass(frozen=True)
-class Backlog:
+class Backlog(msgspec.Struct, frozen=True):
     """What is not done. `oldest_due_at`: when the queued job that waits longest could have run."""
 
     queued: int

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from parlor.core.db import Database, Transaction
@@ -26,8 +26,7 @@ LOST_RACE_SECONDS = 0.05
 """Before we look again when a job was due and another process had it first."""
 
 
-@dataclass(frozen=True)
-class _Sight:
+class _Sight(msgspec.Struct, frozen=True):
     """What one look at the database showed: the time there, when the next thing is due, and the schedules as they stand."""
 
     now: datetime

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from pydantic import SecretStr
 
 from parlor.core.outbound.errors import NoAnswer, OutboundFailed, Rejected, Unreachable
@@ -25,8 +25,7 @@ WAITING_SECONDS = 0.5
 _ENHANCED_STATUS = re.compile(rb"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SmtpServer:
+class SmtpServer(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Where mails are handed over. `timeout_seconds` bounds the whole conversation about one mail; `own_name` is what we call ourselves to it."""
 
     host: str

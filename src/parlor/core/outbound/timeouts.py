@@ -1,10 +1,9 @@
 """How long a call may take."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """Limits of one call. `idle_seconds` is the longest silence within an answer; `total_seconds` runs from the start of the call."""
 
     connect_seconds: float = 10

@@ -1,8 +1,9 @@
 """Reading a user-supplied URL so strictly that no two readers can disagree about where it goes."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from parlor.core.outbound.addresses import parse_address
 from parlor.core.outbound.errors import Refused
@@ -16,8 +17,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a URL goes. `host` is lower case, an IPv6 address without its brackets; `url` has no fragment."""
 
     url: str

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
+
+import msgspec
 
 from parlor.core.errors import Unavailable
 
@@ -18,8 +19,7 @@ class BreakerState(StrEnum):
     """The next call is a probe: its end decides, and the others are refused until then."""
 
 
-@dataclass(frozen=True)
-class BreakerStatus:
+class BreakerStatus(msgspec.Struct, frozen=True):
     """For health: `failures` in a row so far, what the last one said, and how long calls are refused yet (0 when they are not)."""
 
     state: BreakerState

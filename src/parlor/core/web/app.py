@@ -3,9 +3,10 @@
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
-from parlor.core.lazy import without
+from parlor.core.lazy import unbuilt_models, without
 
-with without("email_validator"):  # for the address of a contact in OpenAPI, of which ours has none
+# the models are those of OpenAPI, of which only its own page has need; email_validator is for the address of a contact, of which ours has none
+with unbuilt_models(), without("email_validator"):
     from fastapi import FastAPI
     from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 

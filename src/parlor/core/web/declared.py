@@ -15,6 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.convertors import Convertor
 from starlette.routing import BaseRoute, compile_path
 
+from parlor.core.lazy import without
+
 
 class Declared:
     """A route of a room, not described yet."""
@@ -101,7 +103,8 @@ class DeclaringRouter(LateRouter):
 
     def _describe(self, path: str, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
         alone = self._alone()
-        alone.add_api_route(path, endpoint, **options)
+        with without("pydantic.v1"):  # which FastAPI loads to find that nothing is made of it
+            alone.add_api_route(path, endpoint, **options)
         return cast("APIRoute", alone.routes[0])
 
 

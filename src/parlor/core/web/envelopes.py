@@ -3,16 +3,15 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 
 MEDIA_TYPE = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """What a request is answered with instead of what it asked for. `facts` are those of a problem."""
 
     status: int
@@ -21,8 +20,7 @@ class Refused:
     facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """Holds for `beginning` (/v1) and all addresses below, unknown ones too. `put` gives the body, and headers beside those that a problem has."""
 
     beginning: str

@@ -7,7 +7,6 @@ caller. The check value only tells a cursor of this list from any other text, so
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -38,8 +37,7 @@ class Page(Reply, Generic[T]):
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True)
-class PageQuery:
+class PageQuery(msgspec.Struct, frozen=True):
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.llm.ports import EmbeddedBatch, Embedder, Usage, Vector
 from parlor.llm.tokens import estimate_tokens
 from parlor.wallet import Hold, Price
 
 
-@dataclass(frozen=True)
-class Embedded:
+class Embedded(msgspec.Struct, frozen=True):
     """`vectors`: one for each text, in their order. `input_tokens` and `charge_micros` are of those that had to be sent; `remembered` is how many had not.
 
     `charge_micros` is None when it could not be settled: then the hold goes back by itself.

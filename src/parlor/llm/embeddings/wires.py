@@ -3,7 +3,6 @@
 from array import array
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -14,8 +13,7 @@ from parlor.llm.ports import Vector
 from parlor.llm.providers.usage import count_of
 
 
-@dataclass(frozen=True)
-class EmbeddingTarget:
+class EmbeddingTarget(msgspec.Struct, frozen=True):
     """One model at one endpoint. `dimensions` is the length that is asked for, where models can shorten their vectors."""
 
     endpoint: Endpoint

@@ -1,7 +1,6 @@
 """Error objects of providers, in a reply's body or in a stream: known marks are looked for, and nothing that they say is passed on."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,7 @@ _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 OVERLOADED = "The model's provider is overloaded. Try again later."
 
 
-@dataclass(frozen=True)
-class Complaint:
+class Complaint(msgspec.Struct, frozen=True):
     """`marks` are codes, in lower case. The provider's own text may quote keys: it is looked at for one fact and forgotten."""
 
     marks: str = ""

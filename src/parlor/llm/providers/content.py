@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,8 +12,7 @@ from parlor.llm.ports import ImagePart, ModelMessage, TextPart, ToolCall
 _DATA_URL = re.compile(r"data:(?P<media_type>image/[a-z0-9.+-]{1,60});base64,(?P<data>[A-Za-z0-9+/=]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class InlineImage:
+class InlineImage(msgspec.Struct, frozen=True):
     """`data` is base64."""
 
     media_type: str

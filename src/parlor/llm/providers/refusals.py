@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from parlor.core.outbound import OutboundFailed
 from parlor.llm.errors import Fault, ModelFailed
@@ -23,8 +24,7 @@ _NOT_FOR_US = (401, 402, 403, 404, 408, 409)
 _KEY_REFUSED = "The model's provider refused our key."
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """`kind` says whether sending again is safe: "connect" was never sent, "busy" was turned away at the door, "final" neither."""
 
     failure: ModelFailed
@@ -33,8 +33,7 @@ class Refusal:
     retry_after_seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How often and how long to try again (REL-05): the waits double, with jitter, and `Retry-After` stands above them."""
 
     retries: int = 2

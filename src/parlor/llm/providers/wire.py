@@ -1,16 +1,16 @@
 """What a provider's protocol is to the rest of the adapters."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from parlor.llm.endpoints import Endpoint
 from parlor.llm.ports import ModelMessage, ModelRequest
 from parlor.llm.providers.reading import Reading
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One model at one endpoint. `model` is its name there; `context_tokens` is what the operator wants it to read, where the server must be told."""
 
     endpoint: Endpoint

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import structlog
+from msgspec.structs import replace
 
 from parlor.llm.errors import ModelFailed, UnsupportedInput
 from parlor.llm.ports import Accepted, FellBack, Model, ModelEvent, ModelRequest
@@ -135,4 +135,4 @@ def _fitting(request: ModelRequest, model: Model) -> ModelRequest:
     most = request.max_output_tokens
     if most is None or most <= model.max_output_tokens:
         return request
-    return msgspec.structs.replace(request, max_output_tokens=model.max_output_tokens)
+    return replace(request, max_output_tokens=model.max_output_tokens)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from parlor.llm.offline import NAME as OFFLINE
 from parlor.llm.ports import ModelMessage, Usage

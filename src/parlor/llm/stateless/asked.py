@@ -1,7 +1,6 @@
 """What a stateless call asks, and what comes of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +11,7 @@ from parlor.llm.parameters import ModelParams
 from parlor.llm.ports import FinishReason, ModelMessage, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A question, with all that was said before it.
 
     `on_the_house`: the platform pays, and `account_id` only says in whose name.
@@ -23,7 +21,7 @@ class Asked:
     account_id: UUID
     messages: Sequence[ModelMessage]
     model: str | None = None
-    params: ModelParams = field(default_factory=ModelParams)
+    params: ModelParams = msgspec.field(default_factory=ModelParams)
     api_key_id: UUID | None = None
     cache: bool | None = None
     access: ModelAccess = EVERYBODY

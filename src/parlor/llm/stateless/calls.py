@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from parlor.llm.errors import ModelFailed, PromptTooLong
 from parlor.llm.gate import GatedCall, ModelGate
@@ -17,8 +18,7 @@ from parlor.llm.stateless.asked import Answered, Asked
 Item = Sequence[ModelEvent] | Answered
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A question that can be put: the model was found, and it can read as much."""
 
     asked: Asked

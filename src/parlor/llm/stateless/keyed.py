@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +22,7 @@ _LEASE_LEAD_SECONDS = 60
 _FAILURES: Mapping[str, type[ParlorError]] = {UnusableAnswer.code: UnusableAnswer}
 
 
-@dataclass(frozen=True, slots=True)
-class CallKey:
+class CallKey(msgspec.Struct, frozen=True):
     text: str
     route: str
     body_hash: bytes

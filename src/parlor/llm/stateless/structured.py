@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
 from parlor.llm.errors import ModelFailed
@@ -27,8 +27,7 @@ class Unusable(Exception):
     """An answer that does not follow the schema. The text says what is wrong with it, for whoever wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Structured(Generic[T]):
+class Structured(msgspec.Struct, Generic[T], frozen=True):
     """`answered` has the usage and the charge of both tries, where there were two."""
 
     value: T
@@ -59,12 +58,12 @@ class StructuredCalls:
         said = [ModelMessage("assistant", first.response[:_MOST_SHOWN_CHARS])] if first.response.strip() else []
         messages = [*prepared.request.messages, *said, ModelMessage("user", _REPAIR.format(wrong=wrong))]
         try:
-            second = await self._calls.whole(replace(prepared, request=msgspec.structs.replace(prepared.request, messages=messages)), purpose=purpose)
+            second = await self._calls.whole(replace(prepared, request=replace(prepared.request, messages=messages)), purpose=purpose)
         except ModelFailed as failure:
             failure.facts["charge_micros"] = _sum(first.charge_micros, failure.facts.get("charge_micros"))
             raise
         usage = Usage(*(getattr(first.usage, name) + getattr(second.usage, name) for name in Usage.__struct_fields__))
-        return msgspec.structs.replace(second, usage=usage, charge_micros=_sum(first.charge_micros, second.charge_micros))
+        return replace(second, usage=usage, charge_micros=_sum(first.charge_micros, second.charge_micros))
 
 
 def closed_object(**properties: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What may stand as `model` in a request of OpenAI's protocol: models, and agents with agent/ before their names."""
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.agents import AgentDefinition, AgentRegistry, UnknownAgent
 from parlor.llm import ModelAccess, ModelRegistry, NoModel, UnknownModel
@@ -10,8 +11,7 @@ from parlor.tools import ToolCaller
 AGENT_PREFIX = "agent/"
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(msgspec.Struct, frozen=True):
     """`owner` is the provider, or parlor."""
 
     id: str

@@ -5,7 +5,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.core.errors import ParlorError
 from parlor.core.jobs import Job
@@ -23,8 +24,7 @@ _MOST_REMEMBERED = 512
 _FIRST_PAUSES = (1.0, 5.0, 30.0, 60.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Known:
+class Known(msgspec.Struct, frozen=True, eq=False):
     """All actions of one toolkit in one version, by slug."""
 
     version: str

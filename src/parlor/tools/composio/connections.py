@@ -1,9 +1,10 @@
 """Connections: whose connected account is whose, and how it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.errors import BadUpstream
@@ -28,8 +29,7 @@ MOST_SIGN_INS = 10
 WATCH, FORGET = "composio.watch_connection", "composio.forget_account"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     id: UUID
     account_id: UUID
     connected_account_id: str
@@ -43,8 +43,7 @@ class Connection:
     watch_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """`redirect_url` is where the person signs in. It is not kept: who has it may connect something in their name."""
 
     connection: Connection

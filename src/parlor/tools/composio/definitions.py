@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -19,8 +18,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 """Control, format (zero width, direction), private use, surrogates, unassigned: text that a person who reads it does not see."""
 
 
-@dataclass(frozen=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     name: str
     description: str
     parameters: Mapping[str, Any]

@@ -1,14 +1,12 @@
 """What happened to connections."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComposioConnectionActive(Event):
+class ComposioConnectionActive(Event, frozen=True, kw_only=True):
     """Somebody has connected what is theirs."""
 
     name: ClassVar[str] = "composio.connection_active"
@@ -17,8 +15,7 @@ class ComposioConnectionActive(Event):
     toolkit: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComposioConnectionFailed(Event):
+class ComposioConnectionFailed(Event, frozen=True, kw_only=True):
     """A sign-in came to nothing, or a connection works no more. `status`: failed, expired, revoked or deleted."""
 
     name: ClassVar[str] = "composio.connection_failed"

@@ -1,7 +1,6 @@
 """What Composio's API (v3.1) says, as far as it is used here. Fields that are not needed are not looked at: they may hold credentials."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -108,7 +107,6 @@ class RefusalEnvelope(msgspec.Struct, frozen=True):
     error: Refusal
 
 
-@dataclass(frozen=True)
-class Page(Generic[T]):
+class Page(msgspec.Struct, Generic[T], frozen=True):
     items: Sequence[T]
     next_cursor: str | None = None

@@ -5,9 +5,11 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from parlor.core.crypto import SecretKey
 from parlor.core.db import Database, Transaction
@@ -32,8 +34,7 @@ _OUR_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AddedServer:
+class AddedServer(msgspec.Struct, frozen=True):
     """With a `problem` it cannot be used. Of its headers only the names are for showing."""
 
     spec: ServerSpec

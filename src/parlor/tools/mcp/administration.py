@@ -1,8 +1,10 @@
 """Adding, changing and removing servers over the API, and approving their tools: who may, and what."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from parlor.accounts import AdministratorsOnly, Caller
 from parlor.core.outbound import Refused, parse_url
@@ -16,8 +18,7 @@ from parlor.tools.mcp.specs import ServerSpec
 from parlor.tools.ports import ToolCaller
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What somebody wants to add. The owner, and with that the key, follow from who it is."""
 
     name: str

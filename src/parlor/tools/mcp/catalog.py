@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from parlor.tools.errors import ToolError
@@ -30,8 +30,7 @@ _OLD_SECONDS, _FAILED_SECONDS = 300, 30
 _PROBE_ID = "health"
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
+class Reloaded(msgspec.Struct, frozen=True):
     """Keys, and sentences about what could not be read. While mcp.json is wrong, its servers stay as they were."""
 
     added: tuple[str, ...] = ()

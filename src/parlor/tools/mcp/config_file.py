@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from parlor.accounts import GROUP_PATTERN
@@ -26,16 +26,14 @@ Glob = Annotated[str, Field(min_length=1, max_length=200)]
 ServerName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class HealthProbe:
+class HealthProbe(msgspec.Struct, frozen=True):
     """A call that must succeed for the server to count as healthy, by the server's own name of the tool."""
 
     tool: str
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class FileServer:
+class FileServer(msgspec.Struct, frozen=True):
     """One server of a file. With a `problem` it cannot be used, and the spec is only as much as could be read."""
 
     spec: ServerSpec
@@ -46,8 +44,7 @@ class FileServer:
     """Another one when the program itself has changed, which its spec does not show."""
 
 
-@dataclass(frozen=True)
-class ConfigRead:
+class ConfigRead(msgspec.Struct, frozen=True):
     servers: tuple[FileServer, ...] = ()
     problems: tuple[str, ...] = ()
     """A sentence each, naming file, server and cure."""
@@ -56,7 +53,7 @@ class ConfigRead:
 class ServerEntry(BaseModel):
     """What `mcp.json` and `plugin.toml` have in common."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     command: str | list[str] | None = None
     args: list[str] = Field(default_factory=list)
@@ -73,7 +70,7 @@ class ServerEntry(BaseModel):
 class OAuthEntry(BaseModel):
     """What was agreed with the server's authorization server, for one that does not let clients register themselves."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     client_id: str = ""
     client_secret: str = ""
@@ -116,12 +113,11 @@ class ConfigEntry(ServerEntry):
         return self.auth == "oauth" or self.oauth is not None
 
 
-@dataclass
-class _Reading:
+class _Reading(msgspec.Struct):
     path: Path
     variables: Mapping[str, str]
-    servers: list[FileServer] = field(default_factory=list[FileServer])
-    problems: list[str] = field(default_factory=list[str])
+    servers: list[FileServer] = msgspec.field(default_factory=list[FileServer])
+    problems: list[str] = msgspec.field(default_factory=list[str])
 
     def complain(self, sentence: str, server: str | None = None) -> None:
         self.problems.append(f"{self.path}{f', server {server!r}' if server is not None else ''}: {sentence.rstrip('.')}.")

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
@@ -18,8 +17,7 @@ MOST_TOOLS = 256
 _MOST_DEPTH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """`left_out` says why, by the tool's name."""
 
     definitions: tuple[ToolDefinition, ...]

@@ -1,13 +1,11 @@
 """What happened to MCP servers and their tools. `account_id` is whose server it is, or of whom an operator's one was changed; None at the command line."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class _OfServer(Event):
+class _OfServer(Event, frozen=True, kw_only=True):
     """`server` is its key: a name, or ACCOUNT/NAME."""
 
     server: str
@@ -17,25 +15,21 @@ class _OfServer(Event):
         return f"mcp server {self.server}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpServerAdded(_OfServer):
+class McpServerAdded(_OfServer, frozen=True, kw_only=True):
     name: ClassVar[str] = "mcp.server_added"
     url: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpServerChanged(_OfServer):
+class McpServerChanged(_OfServer, frozen=True, kw_only=True):
     name: ClassVar[str] = "mcp.server_changed"
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpServerRemoved(_OfServer):
+class McpServerRemoved(_OfServer, frozen=True, kw_only=True):
     name: ClassVar[str] = "mcp.server_removed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpToolChanged(_OfServer):
+class McpToolChanged(_OfServer, frozen=True, kw_only=True):
     """The server describes a tool otherwise than it was approved, or a new one that waits for approval (`approved_hash` is None)."""
 
     name: ClassVar[str] = "mcp.tool_changed"
@@ -44,8 +38,7 @@ class McpToolChanged(_OfServer):
     pending_hash: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpToolApproved(_OfServer):
+class McpToolApproved(_OfServer, frozen=True, kw_only=True):
     name: ClassVar[str] = "mcp.tool_approved"
     tool: str
     approved_hash: str

@@ -1,9 +1,10 @@
 """The operator's files: where they are, what stands in them, and whether they have changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from parlor.core.errors import Misconfigured
 from parlor.tools.mcp.config_file import ConfigRead, FileServer, read_config
@@ -12,8 +13,7 @@ from parlor.tools.mcp.plugin_files import plugin_files, read_plugins, stamps_in
 CONFIG_FILE, PLUGINS_FOLDER = "mcp.json", "plugins"
 
 
-@dataclass(frozen=True)
-class FilesRead:
+class FilesRead(msgspec.Struct, frozen=True):
     servers: tuple[FileServer, ...]
     problems: tuple[str, ...]
     """Of mcp.json: with one the server does not start. What is wrong with a plugin is the plugin's own."""

@@ -1,8 +1,9 @@
 """What a process knows of one server: what its owner wrote, and what the last look at it found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from parlor.tools.mcp.config_file import HealthProbe
 from parlor.tools.mcp.pins import PinState
@@ -12,8 +13,7 @@ Status = Literal["idle", "connecting", "ready", "failed", "circuit_open", "sign_
 """idle: not looked at yet. sign_in: nobody has signed in there yet, so that its tools are not known. circuit_open: it failed so often that it is left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """As the owner wrote it. `version` differs when its program has changed, `header_names` are all that is shown of headers."""
 
     spec: ServerSpec
@@ -28,14 +28,13 @@ class Known:
         return self.is_enabled and self.problem is None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What one look found: the tools by name, or an error; `left_out` are those that no model can be shown, and why."""
 
     at: float
     took_ms: float
-    definitions: Mapping[str, ToolDefinition] = field(default_factory=dict[str, ToolDefinition])
-    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
+    definitions: Mapping[str, ToolDefinition] = msgspec.field(default_factory=dict[str, ToolDefinition])
+    left_out: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     error: str | None = None
     sign_in_url: str | None = None
 
@@ -44,8 +43,7 @@ class Look:
         return self.error is None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolState:
+class ToolState(msgspec.Struct, frozen=True):
     """One tool of a server, as it is shown. `name` is the house's; None for one that is not offered. `reason` says why it is not."""
 
     tool: str
@@ -58,8 +56,7 @@ class ToolState:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ServerState:
+class ServerState(msgspec.Struct, frozen=True):
     known: Known
     status: Status
     tools: tuple[ToolState, ...] = ()

@@ -4,10 +4,11 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
+
+import msgspec
 
 from parlor.core.db import Database, Transaction
 from parlor.core.events import Events
@@ -24,8 +25,7 @@ _MOST_OWNERS = 500
 PinState = Literal["ok", "changed", "new"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """`approved` is what is trusted, `pending` what the server says now, where that is something else."""
 
     server_key: str

@@ -22,7 +22,7 @@ _MIB = 1024 * 1024
 class PluginLimits(BaseModel):
     """0 is no limit."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     memory_mb: int = Field(default=2_048, ge=0)
     cpu_seconds: int = Field(default=3_600, ge=0)
@@ -33,7 +33,7 @@ class PluginLimits(BaseModel):
 
 
 class PluginHealth(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     tool: str = Field(min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)

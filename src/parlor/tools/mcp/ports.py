@@ -1,8 +1,9 @@
 """What the parts of this room need of each other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from parlor.tools.mcp.specs import CallOutcome, Challenge, ServerSpec, ToolDefinition
 from parlor.tools.ports import Asked, ExecutionContext, ToolCaller
@@ -32,8 +33,7 @@ class ServerDirectory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionStatus:
+class ConnectionStatus(msgspec.Struct, frozen=True):
     """Of one server, over all its connections. `last_error` is a sentence without secrets."""
 
     state: Literal["idle", "connecting", "ready", "failed", "circuit_open"]

@@ -2,9 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import msgspec
 import structlog
 
 from parlor.tools.mcp.catalog import HOUSE, McpServers
@@ -24,8 +24,7 @@ _MOST_CALLERS = 500
 SETTLE_SECONDS = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnKept:
+class _OwnKept(msgspec.Struct, frozen=True):
     """The same for one caller, with what is theirs or depends on who they are."""
 
     version: int
@@ -34,8 +33,7 @@ class _OwnKept:
     offers: tuple[tuple[Known, Offer], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """What was made of the operator's servers, for as long as nothing changes."""
 
     version: int

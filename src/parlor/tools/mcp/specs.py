@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
+
 Transport = Literal["stdio", "http", "sse"]
 Origin = Literal["config", "plugin", "api"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessLimits:
+class ProcessLimits(msgspec.Struct, frozen=True):
     """What a child process may take at most; None is no limit of ours. `cpu_seconds` are of its whole life: it is started anew when they are used up."""
 
     memory_bytes: int | None = None
@@ -33,8 +34,7 @@ class OAuthClient:
     """The only authorization server that may see this client. Empty: whichever the server names."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSpec:
+class ServerSpec(msgspec.Struct, frozen=True):
     """One server. `key` is unique among all there are: the name of an operator's server, `ACCOUNT/NAME` of one that a user has added."""
 
     key: str
@@ -51,13 +51,13 @@ class ServerSpec:
     connect_seconds: float = 30
 
     command: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    env: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     """All that the child gets beside PATH, HOME and the like: nothing of the server's own environment."""
     cwd: Path | None = None
     limits: ProcessLimits | None = None
 
     url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     is_trusted: bool = False
     """The address is the operator's own choice; any other goes through the outbound gate."""
     uses_sign_in: bool = False
@@ -66,8 +66,7 @@ class ServerSpec:
     """Only read where `uses_sign_in`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDefinition:
+class ToolDefinition(msgspec.Struct, frozen=True):
     """A tool as its server describes it, control and zero-width characters already taken out."""
 
     name: str
@@ -77,8 +76,7 @@ class ToolDefinition:
     """The server's own hint: never a reason to allow a call, only to repeat one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
+class CallOutcome(msgspec.Struct, frozen=True):
     """What a server answered. `result` is its structured content, else its text, else a list of blocks:
     `{"type": "text", "text"}` and `{"type": "image", "media_type", "data"}` (base64). `is_error`: the tool itself says that it failed.
     """
@@ -87,8 +85,7 @@ class CallOutcome:
     is_error: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True):
     """How a server refused: its status and the header that says what it wants (RFC 6750, RFC 9728)."""
 
     status: int

@@ -1,8 +1,9 @@
 """A server's tool as a tool of the house, and the tool that leads a person to a server's sign-in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
+
+import msgspec
 
 from parlor.tools.errors import ToolError
 from parlor.tools.mcp.catalog import McpServers
@@ -14,8 +15,7 @@ from parlor.tools.ports import ExecutionContext, InputRequired
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class McpTool:
+class McpTool(msgspec.Struct, frozen=True):
     """`still_stands` says whether this definition is trusted yet: between the offer and the call there may be days, when a person is asked."""
 
     name: str
@@ -54,8 +54,7 @@ def text_of(result: Any) -> str:
     return str(result)
 
 
-@dataclass(frozen=True, slots=True)
-class SignInTool:
+class SignInTool(msgspec.Struct, frozen=True):
     """Offered where a server's tools are not known because nobody has signed in yet. Once the person has, it says which tools there are."""
 
     name: str

@@ -5,11 +5,11 @@ import gc
 import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from parlor.tools.errors import ToolError
 from parlor.tools.mcp.connections.pool import McpConnections

@@ -1,12 +1,12 @@
 """From the question to the grant: a browser goes and comes back, on whichever replica, once."""
 
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from dishka import AsyncContainer
+from msgspec.structs import replace
 from sqlalchemy import bindparam, update
 
 from parlor.accounts import Administration

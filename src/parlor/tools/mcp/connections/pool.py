@@ -5,12 +5,12 @@ import hashlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from parlor.core.outbound import Outbound
@@ -45,8 +45,7 @@ class Key(NamedTuple):
     """A digest of all that the connection was made with: with another command or another header it is another one."""
 
 
-@dataclass
-class _Server:
+class _Server(msgspec.Struct):
     """What is remembered of a server beside its connections."""
 
     breaker: CircuitBreaker

@@ -1,7 +1,8 @@
 """Reading what a server wants of whoever it refused: the parameters of `WWW-Authenticate: Bearer` (RFC 6750, RFC 9728)."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from parlor.tools.mcp.specs import Challenge
 
@@ -13,8 +14,7 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 MOST_SCOPE_CHARS = 4000
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a Bearer challenge names; each is None where it says nothing."""
 
     error: str | None = None

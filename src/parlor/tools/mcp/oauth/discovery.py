@@ -5,9 +5,10 @@ import importlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import msgspec
 
 from parlor.tools.mcp.oauth.challenge import Wanted, scopes_in
 from parlor.tools.mcp.oauth.errors import SignInUnreachable, SignInUnusable
@@ -22,8 +23,7 @@ FRESH_SECONDS = 600.0
 _MOST_KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(msgspec.Struct, frozen=True):
     """An authorization server, as far as one tool server is concerned. Its addresses are checked; `authorization_endpoint` is only for browsers.
 
     `resource` is None for servers of the revision 2025-03-26, which do not know the parameter.

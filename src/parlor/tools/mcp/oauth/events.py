@@ -1,14 +1,12 @@
 """What happened to grants, for audit, and for turns that wait for a sign-in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from parlor.core.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpSignedIn(Event):
+class McpSignedIn(Event, frozen=True, kw_only=True):
     """The account has let Parlor use the server (`server` is its key) in its name. Recorded in the transaction that keeps the grant."""
 
     name: ClassVar[str] = "mcp.signed_in"
@@ -17,8 +15,7 @@ class McpSignedIn(Event):
     scopes: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpGrantLost(Event):
+class McpGrantLost(Event, frozen=True, kw_only=True):
     """The authorization server renews the grant no more (`error` is its word for it), so it was deleted: the account has to sign in again."""
 
     name: ClassVar[str] = "mcp.grant_lost"
@@ -27,8 +24,7 @@ class McpGrantLost(Event):
     error: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpGrantRevoked(Event):
+class McpGrantRevoked(Event, frozen=True, kw_only=True):
     """The account has taken the grant back. `is_revoked_there`: the authorization server has confirmed it."""
 
     name: ClassVar[str] = "mcp.grant_revoked"

@@ -1,8 +1,9 @@
 """Which addresses the sign-in of one server may use, and by which door. Whoever runs the server supplies them, so they are believed in nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
+
+import msgspec
 
 from parlor.core.errors import ParlorError
 from parlor.core.outbound import Outbound, OutboundFailed, Refused, Target, Timeouts, parse_url
@@ -17,8 +18,7 @@ _JSON = {"Accept": "application/json"}
 _FORM = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     status: int
     body: bytes
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
+
+import msgspec
 
 from parlor.accounts import AccountDirectory
 from parlor.core.crypto import encode, random_text
@@ -34,8 +35,7 @@ MOST_WAITING = 20
 log = get_logger("parlor.tools.mcp.oauth")
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """`url` is where the browser goes, `host` whose page that is, `scope` what is asked for there."""
 
     url: str
@@ -43,8 +43,7 @@ class Begun:
     scope: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ComeBack:
+class ComeBack(msgspec.Struct, frozen=True):
     """What the authorization server put into the address that it sent the browser back to."""
 
     state: str
