@@ -1,7 +1,10 @@
 """Connections over time: many calls at once, a server that dies, an account that is erased."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -10,8 +13,15 @@ from parlor.accounts.erasure import Erasure
 from parlor.accounts.exports import Exports
 from parlor.core.collected import UserDataSources
 from parlor.core.db import Database
+from parlor.core.events import Events
+from parlor.core.jobs import Jobs
 from parlor.core.jobs import queries as job_queries
-from parlor.tools.composio.connections import user_id_of
+from parlor.tools.composio.auth_configs import AuthConfigs
+from parlor.tools.composio.callbacks import Callbacks
+from parlor.tools.composio.client import ComposioClient
+from parlor.tools.composio.connections import Connections, user_id_of
+from parlor.tools.composio.policy import ToolkitPolicy
+from parlor.tools.composio.settings import ComposioSettings
 from tests.support.chat import PASSWORD, Person, client_of
 from tests.support.composio import API_KEY, ComposioServer, Trouble, listening
 from tests.support.house_fixtures import OpenServed
@@ -89,6 +99,36 @@ async def test_a_composio_that_is_away_for_a_while_ends_no_watch(open_served: Op
         return (await ann.client.get("/composio/connections")).json()["items"][0]["status"] == "active"
 
     await until(is_active)
+
+
+class _Overtaken:
+    """A database of which everything that is read is out of date at once."""
+
+    def __init__(self, db: Database, meanwhile: Callable[[], Awaitable[Any]]) -> None:
+        self._db = db
+        self._meanwhile = meanwhile
+
+    async def read(self, fn: Callable[[Any], Any], /) -> Any:
+        found = await self._db.read(fn)
+        await self._meanwhile()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+async def test_a_sign_in_that_the_watch_finds_finished_at_that_moment_counts(open_served: OpenServed, composio: ComposioServer) -> None:
+    """Who looked for one that works, and then for one that is begun, saw neither, and asked the person once more."""
+    house = await open_served(settings=settings_for(composio, **{"tools.composio.poll_seconds": 60}))
+    ann = await house.person()
+    others = [await house.get(each) for each in (Jobs, Events, ComposioClient, AuthConfigs, ToolkitPolicy, Callbacks, ComposioSettings)]
+    begun = (await ann.client.post("/composio/connections/initiate", json={"toolkit": "github"})).json()
+    await finish(begun["redirect_url"])
+    watched = partial((await house.get(Connections)).get, UUID(ann.id), UUID(begun["connection_id"]))
+    connections = Connections(cast("Database", _Overtaken(await house.get(Database), watched)), *others)
+    found = await connections.usable(UUID(ann.id), "github")
+    assert found is not None
+    assert (str(found.id), found.status) == (begun["connection_id"], "active")
 
 
 async def test_a_watch_goes_on_after_kill_9_and_no_key_is_in_the_log(tmp_path: Path, composio: ComposioServer) -> None:

@@ -134,18 +134,19 @@ class Connections:
         connection = await self.find(account_id, connection_id)
         return await self.refresh(connection) if connection.status == "initiated" else connection
 
-    async def with_status(self, account_id: UUID, status: Status) -> Sequence[Connection]:
-        """The newest first, of all toolkits."""
-        return [Connection(*row) for row in await self._db.read(lambda tx: queries.with_status(tx, account_id, status))]
+    async def open_ones(self, account_id: UUID) -> Sequence[Connection]:
+        """Those that work, the newest first, and after them those whose sign-in was begun.
+
+        Of one read: between two of them the watch may make a begun one active, which neither would then show.
+        """
+        rows = await self._db.read(lambda tx: queries.open_ones(tx, account_id))
+        return sorted((Connection(*row) for row in rows), key=lambda each: each.status != "active")
 
     async def usable(self, account_id: UUID, toolkit: str) -> Connection | None:
         """The newest that works. Where none is known to, those whose sign-in was begun are looked at now. Raises what Composio's failures are."""
-        active = [each for each in await self.with_status(account_id, "active") if each.toolkit == toolkit]
-        if active:
-            return active[0]
-        for begun in await self.with_status(account_id, "initiated"):
-            if begun.toolkit == toolkit and (looked_at := await self.refresh(begun)).status == "active":
-                return looked_at
+        for each in await self.open_ones(account_id):
+            if each.toolkit == toolkit and (each.status == "active" or (each := await self.refresh(each)).status == "active"):
+                return each
         return None
 
     async def remove(self, account_id: UUID, connection_id: UUID) -> None:

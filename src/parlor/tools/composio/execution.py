@@ -71,8 +71,7 @@ class Executing:
             if found.status != "active" or toolkit_of(slug, {found.toolkit}) is None:
                 raise NotConnected(found.toolkit)
             return found
-        own = [*await connections.with_status(caller.account_id, "active"), *await connections.with_status(caller.account_id, "initiated")]
-        toolkit = toolkit_of(slug, {each.toolkit for each in own})
+        toolkit = toolkit_of(slug, {each.toolkit for each in await connections.open_ones(caller.account_id)})
         if toolkit is None:
             if self._workshop.catalogue.needs_no_connection(slug):
                 return None

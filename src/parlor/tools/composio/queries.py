@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, String, bindparam, delete, func, select, update
+from sqlalchemy import Integer, String, bindparam, delete, func, or_, select, update
 
 from parlor.core.db import Id, Transaction, UtcTime, columns_of, insert, statement
 from parlor.tools.composio.tables import ComposioConnection
@@ -30,8 +30,10 @@ _page = statement(
     .limit(bindparam("most", type_=Integer()))
 )
 
-_with_status = statement(
-    select(*_COLUMNS).where(_IS_OWN, ComposioConnection.status == bindparam("status", type_=String())).order_by(ComposioConnection.id.desc())
+_open_ones = statement(
+    select(*_COLUMNS)
+    .where(_IS_OWN, or_(ComposioConnection.status == "active", ComposioConnection.status == "initiated"))
+    .order_by(ComposioConnection.id.desc())
 )
 
 _count = statement(select(func.count()).where(_IS_OWN, ComposioConnection.status == "initiated").select_from(ComposioConnection))
@@ -74,9 +76,9 @@ def page(tx: Transaction, account_id: UUID, before: UUID, most: int) -> Sequence
     return tx.run(_page, account=account_id, before=before, most=most).all()
 
 
-def with_status(tx: Transaction, account_id: UUID, status: str) -> Sequence[Any]:
-    """The newest first."""
-    return tx.run(_with_status, account=account_id, status=status).all()
+def open_ones(tx: Transaction, account_id: UUID) -> Sequence[Any]:
+    """Active or initiated, the newest first."""
+    return tx.run(_open_ones, account=account_id).all()
 
 
 def count_initiated(tx: Transaction, account_id: UUID) -> int:

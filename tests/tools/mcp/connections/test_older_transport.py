@@ -68,7 +68,8 @@ async def test_one_refused_message_does_not_end_a_connection_of_the_older_transp
         limits = {"is_trusted": True, "timeout_seconds": 5}
         spec = ServerSpec("old", "old", "sse", "config", url=url, **limits)
         assert await result(pool, spec, "echo", message="x") == "Echo: x"
-        with pytest.raises(ToolError, match="HTTP status"):
-            await result(pool, spec, "echo", message="x" * 5_000_000)  # more than it takes
+        # more than it takes: its refusal is lost when it closes the connection before all was sent
+        with pytest.raises(ToolError, match=r"HTTP status|closed the connection"):
+            await result(pool, spec, "echo", message="x" * 5_000_000)
         assert await result(pool, spec, "echo", message="x") == "Echo: x"
         assert pool.status(spec).connections == 1
