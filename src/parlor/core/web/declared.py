@@ -15,8 +15,6 @@ from fastapi.routing import APIRoute
 from starlette.convertors import Convertor
 from starlette.routing import BaseRoute, compile_path
 
-from parlor.core.lazy import without
-
 
 class Declared:
     """A route of a room, not described yet."""
@@ -103,8 +101,7 @@ class DeclaringRouter(LateRouter):
 
     def _describe(self, path: str, endpoint: Callable[..., Any], options: dict[str, Any]) -> APIRoute:
         alone = self._alone()
-        with without("pydantic.v1"):  # which FastAPI loads to find that nothing is made of it
-            alone.add_api_route(path, endpoint, **options)
+        alone.add_api_route(path, endpoint, **options)
         return cast("APIRoute", alone.routes[0])
 
 
