@@ -34,12 +34,19 @@ Debug = Annotated[bool, typer.Option("--debug", callback=_want_debug, expose_val
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A command or a group. `target` is "package.module:name" of a function or a Typer app; None: a group made of `children` alone."""
+    """A command or a group. `target` is "package.module:name" of a function or a Typer app; None: a group made of `children` alone.
+
+    Where `help` is None, `line` reads it from the code: only a list of commands asks for it, and no command waits until the code of all others was read.
+    """
 
     target: str | None
-    help: str
+    help: str | None
     owner: str | None
     children: "Mapping[str, Entry]" = msgspec.field(default_factory=dict[str, "Entry"])
+
+    @property
+    def line(self) -> str:
+        return summary(self.target) if self.help is None and self.target is not None else self.help or ""
 
 
 def entries_of(modules: Iterable[Module]) -> dict[str, Entry]:
@@ -51,7 +58,7 @@ def entries_of(modules: Iterable[Module]) -> dict[str, Entry]:
             entries[module.name] = Entry(module.cli, module.cli_help, module.name)
         singles += [(path.split(), target, module) for path, target in (module.commands or {}).items()]
     for path, target, module in sorted(singles, key=lambda single: len(single[0])):
-        entries = _placed(entries, path, Entry(target, summary(target), module.name), module.cli_help)
+        entries = _placed(entries, path, Entry(target, None, module.name), module.cli_help)
     return entries
 
 
@@ -110,7 +117,7 @@ class LazyGroup(TyperGroup):
         for name in self.list_commands(ctx):
             command = None if name in known else self.commands[name]
             if command is None or not command.hidden:
-                rows.append((name, known[name].help if command is None else command.get_short_help_str(100)))
+                rows.append((name, known[name].line if command is None else command.get_short_help_str(100)))
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
@@ -135,7 +142,7 @@ def _loaded(name: str, entry: Entry) -> Any:
         single = typer.Typer(add_completion=False)
         single.command(name)(target)
         command = get_command(single)
-    command.name, command.help = name, command.help or entry.help
+    command.name, command.help = name, command.help or entry.line
     with_common_options(command)
     return command
 
@@ -151,7 +158,7 @@ def _with_children(command: TyperGroup, entry: Entry) -> LazyGroup:
     group = LazyGroup(
         name=command.name,
         commands=dict(command.commands),
-        help=command.help or entry.help,
+        help=command.help or entry.line,
         callback=command.callback,
         params=command.params,
         no_args_is_help=command.no_args_is_help,
