@@ -146,7 +146,7 @@ async def test_a_connection_of_somebody_else_is_never_used(open_served: OpenServ
     house = await open_served(settings=settings_for(composio, **TOOLKITS))
     ann, bob = await house.person(), await house.person()
     await connect(ann, composio, "github")
-    (theirs,) = await (await house.get(Connections)).with_status(UUID(ann.id), "active")
+    (theirs,) = await (await house.get(Connections)).open_ones(UUID(ann.id))
     action = await (await house.get(Catalogue)).action("github", "GITHUB_CREATE_ISSUE")
     definition = definition_of(action)
     assert definition is not None
