@@ -70,6 +70,21 @@ print(*[name for name in sys.modules if name.startswith(('parlor', 'garden')) an
     assert done.stdout.splitlines()[-1].split() == ["parlor.cli", "parlor.config.cli"]
 
 
+def test_a_command_does_not_read_what_the_others_are_for(garden):
+    code = """
+import sys
+parsed = []
+sys.addaudithook(lambda event, facts: parsed.append(str(facts[0])) if event == 'compile' else None)
+from parlor.cli import run
+for arguments in (['modules'], ['--help']):
+    parsed.clear()
+    assert run(arguments) == 0
+    print('read', any('Rake.' in each for each in parsed))
+"""
+    done = python("-c", code, garden=garden)
+    assert [line for line in done.stdout.splitlines() if line.startswith("read")] == ["read False", "read True"]
+
+
 def test_the_command_of_an_installed_module_runs_with_a_container_of_its_own(garden):
     done = parlor("garden", "count", "--json", garden=garden, environ={"PARLOR_GARDEN__BEDS": "7"})
     assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, {"beds": 7}, "")
