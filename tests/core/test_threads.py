@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import gc
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
@@ -175,13 +174,11 @@ async def test_nothing_of_the_last_work_is_kept() -> None:
         pass
 
     threads, large = Threads(1, name="test-threads", refusal=CLOSED), Large()
-    seen = weakref.ref(large)
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    weakref.finalize(large, loop.call_soon_threadsafe, gone.set)
     await threads.run(id, large)
     del large
-    async with asyncio.timeout(10):
-        while seen() is not None:  # the thread lets go of it just after it has handed it out
-            await asyncio.sleep(0.001)
-            gc.collect()
+    await asyncio.wait_for(gone.wait(), 10)  # the thread lets go of it just after it has handed it out
     threads.close()
 
 

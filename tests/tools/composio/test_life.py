@@ -131,6 +131,18 @@ async def test_a_sign_in_that_the_watch_finds_finished_at_that_moment_counts(ope
     assert (str(found.id), found.status) == (begun["connection_id"], "active")
 
 
+async def test_one_that_works_is_used_before_one_that_is_begun(open_served: OpenServed, composio: ComposioServer) -> None:
+    """Nobody is asked how the newer one is."""
+    house = await open_served(settings=settings_for(composio, **{"tools.composio.poll_seconds": 60}))
+    ann = await house.person()
+    works = await connect(ann, composio, "github")
+    await ann.client.post("/composio/connections/initiate", json={"toolkit": "github"})
+    looks = composio.count("GET /api/v3.1/connected_accounts/")
+    found = await (await house.get(Connections)).usable(UUID(ann.id), "github")
+    assert found is not None
+    assert (str(found.id), composio.count("GET /api/v3.1/connected_accounts/")) == (works, looks)
+
+
 async def test_a_watch_goes_on_after_kill_9_and_no_key_is_in_the_log(tmp_path: Path, composio: ComposioServer) -> None:
     """A real server, with the names of other systems for the settings."""
     settings = {
